@@ -1,0 +1,78 @@
+"""The database: a door opens a transaction here, nouns use it, and nothing else commits."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session as Db
+from sqlalchemy.pool import ConnectionPoolEntry
+
+__all__ = ["Database", "Db"]
+
+BUSY_S = 20  # how long a writer on SQLite waits for the other one
+
+
+class Database:
+    """SQLite or PostgreSQL behind one face. `url` as SQLAlchemy has it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _open_sqlite(url) if url.startswith("sqlite") else _open_postgresql(url)
+        self._reader = self.engine.execution_options(begin="BEGIN", postgresql_readonly=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Db]:
+        """Everything inside happens, or nothing: an exception rolls back. On SQLite it holds the one write lock: keep it short."""
+        with Db(self.engine, expire_on_commit=False) as db:
+            yield db
+            db.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Db]:
+        """One consistent look; what is written in it is thrown away."""
+        with Db(self._reader, autoflush=False, expire_on_commit=False) as db:
+            yield db
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _open_sqlite(url: str) -> Engine:
+    if folder := Path(make_url(url).database or "").parent:
+        folder.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=8, connect_args={"check_same_thread": False, "timeout": BUSY_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    """A crash of the machine loses nothing that was answered with 250: hence FULL, not NORMAL."""
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # BEGIN is ours to say, see _begin_sqlite
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16000",
+        "mmap_size=268435456",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers take the lock at once: an upgrade from a read lock fails under load whatever the time-out."""
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
+
+
+def _open_postgresql(url: str) -> Engine:
+    return create_engine(url, pool_size=8, pool_pre_ping=True, connect_args={"application_name": "parvi"})
+
+
+def affected(result: Any) -> int:
+    """How many rows an UPDATE, INSERT or DELETE touched."""
+    return int(result.rowcount)

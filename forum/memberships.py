@@ -1,0 +1,72 @@
+"""Memberships: who belongs to which network, in which role, and how they get its messages."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+
+from forum.db import Db
+from forum.errors import BadChoice, NotAMember
+from forum.tables import Member, Membership, Network
+
+MODES = ("each", "daily", "weekly", "none")
+ROLES = ("member", "contact")
+
+
+def join(
+    db: Db, network: Network, member: Member, now: datetime, *, mode: str | None = None, role: str | None = None
+) -> Membership:
+    """Idempotent: who is a member already keeps what is not said anew."""
+    membership = db.get(Membership, (network.id, member.id))
+    if membership is None:
+        membership = Membership(network_id=network.id, member_id=member.id, joined_at=now, mode="each", role="member")
+        db.add(membership)
+    if mode is not None:
+        membership.mode = check_mode(mode)
+    if role is not None:
+        membership.role = check_role(role)
+    db.flush()
+    return membership
+
+
+def leave(db: Db, network: Network, member: Member) -> bool:
+    """Whether they were a member until now."""
+    gone = db.execute(
+        delete(Membership)
+        .where(Membership.network_id == network.id, Membership.member_id == member.id)
+        .returning(Membership.member_id)
+    ).first()
+    return gone is not None
+
+
+def set_mode(db: Db, network: Network, member: Member, mode: str) -> None:
+    find_membership(db, network, member).mode = check_mode(mode)
+
+
+def find_membership(db: Db, network: Network, member: Member) -> Membership:
+    if membership := db.get(Membership, (network.id, member.id)):
+        return membership
+    raise NotAMember(network=network.name, owner="")
+
+
+def of_member(db: Db, member_id: int) -> Sequence[Row[Any]]:
+    """A member's networks: id, slug, name, mode, role."""
+    return db.execute(
+        select(Network.id, Network.slug, Network.name, Membership.mode, Membership.role)
+        .join(Membership, Membership.network_id == Network.id)
+        .where(Membership.member_id == member_id)
+        .order_by(Network.name)
+    ).all()
+
+
+def check_mode(mode: str) -> str:
+    if mode not in MODES:
+        raise BadChoice(given=mode, choices=", ".join(MODES))
+    return mode
+
+
+def check_role(role: str) -> str:
+    if role not in ROLES:
+        raise BadChoice(given=role, choices=", ".join(ROLES))
+    return role

@@ -1,0 +1,139 @@
+"""Networks: what people are members of. Who may read one, who may write in it."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from forum.db import Db
+from forum.errors import BadChoice, BadSlug, MembersOnly, NameMissing, NetworkNotFound, SlugTaken
+from forum.members import check_language
+from forum.tables import Address, Member, Membership, Network
+from forum.text import one_line
+
+KINDS = ("theme", "region", "profession", "swarm")
+VISIBILITIES = ("public", "members", "private")
+POSTINGS = ("members", "moderated", "contacts")
+RESERVED = frozenset({"postmaster", "abuse", "b", "root", "mailer-daemon", "noreply", "hostmaster", "webmaster"})
+MAX_SLUG = 28  # slug, "+r." and a token stay within the 64 octets of a local part (RFC 5321 4.5.3.1.1)
+
+
+def add_network(
+    db: Db,
+    slug: str,
+    name: str,
+    now: datetime,
+    *,
+    kind: str = "theme",
+    language: str = "fi",
+    visibility: str = "members",
+    posting: str = "members",
+    purpose: str = "",
+    region: str | None = None,
+) -> Network:
+    if by_slug(db, check_slug(slug)):
+        raise SlugTaken(slug=slug)
+    if not one_line(name):
+        raise NameMissing
+    network = Network(
+        slug=slug,
+        name=one_line(name),
+        kind=_choice(kind, KINDS),
+        language=check_language(language),
+        created_at=now,
+        visibility=_choice(visibility, VISIBILITIES),
+        posting=_choice(posting, POSTINGS),
+        purpose=purpose.strip(),
+        region=region,
+    )
+    db.add(network)
+    db.flush()
+    return network
+
+
+def by_slug(db: Db, slug: str) -> Network | None:
+    return db.scalar(select(Network).where(Network.slug == slug.lower()))
+
+
+def find_network(db: Db, slug: str) -> Network:
+    if network := by_slug(db, slug):
+        return network
+    raise NetworkNotFound(slug=one_line(slug, 40))
+
+
+def find_readable(db: Db, slug: str, member: Member | None, owner: str = "") -> Network:
+    """The network, if this person may read it; a private one does not even exist for others. `owner` is its owners' address."""
+    network = find_network(db, slug)
+    if may_read(db, network, member):
+        return network
+    if network.visibility == "private":
+        raise NetworkNotFound(slug=network.slug)
+    raise MembersOnly(network=network.name, owner=owner)
+
+
+def may_read(db: Db, network: Network, member: Member | None) -> bool:
+    """Public: everybody. Members: whoever is a member of any network here. Private: its own members. Coordinators read all."""
+    if network.visibility == "public" or member is None:
+        return network.visibility == "public"
+    return network.visibility == "members" or member.coordinates or is_member(db, network.id, member.id)
+
+
+def is_member(db: Db, network_id: int, member_id: int) -> bool:
+    return db.get(Membership, (network_id, member_id)) is not None
+
+
+def directory(db: Db, member: Member | None) -> Sequence[Row[Any]]:
+    """Every network this person may know of: id, slug, name, purpose, kind, language, region, last_post_at, members, mine."""
+    members = select(Membership.network_id, func.count().label("members")).group_by(Membership.network_id).subquery()
+    query = (
+        select(
+            Network.id,
+            Network.slug,
+            Network.name,
+            Network.purpose,
+            Network.kind,
+            Network.language,
+            Network.region,
+            Network.last_post_at,
+            func.coalesce(members.c.members, 0).label("members"),
+            Membership.mode.label("mine"),
+        )
+        .outerjoin(members, members.c.network_id == Network.id)
+        .outerjoin(
+            Membership,
+            (Membership.network_id == Network.id) & (Membership.member_id == (member.id if member else None)),
+        )
+        .where(Network.state.in_(("active", "dormant")))
+    )
+    if not (member and member.coordinates):
+        query = query.where((Network.visibility != "private") | Membership.mode.is_not(None))
+    return db.execute(query.order_by(Network.name)).all()
+
+
+def contacts_of(db: Db, network_id: int) -> Sequence[Row[Any]]:
+    """The contact persons: id, name, language, and the address that gets their mail (or None)."""
+    return db.execute(
+        select(Member.id, Member.name, Member.language, Address.address)
+        .join(Membership, Membership.member_id == Member.id)
+        .outerjoin(Address, (Address.member_id == Member.id) & Address.gets_mail)
+        .where(Membership.network_id == network_id, Membership.role == "contact")
+        .order_by(Member.name)
+    ).all()
+
+
+def count_members(db: Db, network_id: int) -> int:
+    return db.scalar(select(func.count()).select_from(Membership).where(Membership.network_id == network_id)) or 0
+
+
+def check_slug(slug: str) -> str:
+    if len(slug) > MAX_SLUG or not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", slug) or slug in RESERVED:
+        raise BadSlug(slug=one_line(slug, 40))
+    return slug
+
+
+def _choice(given: str, choices: tuple[str, ...]) -> str:
+    if given not in choices:
+        raise BadChoice(given=given, choices=", ".join(choices))
+    return given

@@ -1,0 +1,123 @@
+"""The outbox: who is owed which mail. The only thing between the forum and the bridge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, case, func, insert, literal, or_, select, type_coerce
+from sqlalchemy.orm import aliased
+
+from forum.db import Db
+from forum.tables import Address, Membership, Outbox, Post, Subscription, UtcDateTime
+
+
+def owe_post(db: Db, post: Post, now: datetime) -> None:
+    """One row for everyone who wants this post by mail, in one statement whatever their number."""
+    wanting = _wanting(post).add_columns(literal(now, UtcDateTime()))
+    db.execute(insert(Outbox).from_select(["post_id", "member_id", "due_at"], wanting, include_defaults=False))
+
+
+def count_wanting(db: Db, network_id: int) -> int:
+    """To how many a new thread would go, roughly: what the form says before it is sent."""
+    return (
+        db.scalar(
+            select(func.count())
+            .select_from(Membership)
+            .join(Address, and_(Address.member_id == Membership.member_id, Address.gets_mail))
+            .where(Membership.network_id == network_id, Membership.mode == "each")
+        )
+        or 0
+    )
+
+
+def _wanting(post: Post) -> Select[Any]:
+    """A thread followed wins over the network's mode, a muted one too; the author needs no copy."""
+    told = aliased(Subscription)
+    return (
+        select(literal(post.id), Membership.member_id)
+        .join(Address, and_(Address.member_id == Membership.member_id, Address.gets_mail))
+        .outerjoin(told, and_(told.thread_id == post.thread_id, told.member_id == Membership.member_id))
+        .where(
+            Membership.network_id == post.network_id,
+            Membership.member_id != post.author_id,
+            or_(told.muted.is_(False), and_(Membership.mode == "each", told.muted.is_(None))),
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Each member of the network in exactly one state; `of` is their sum. `sent` to `bounced` split `each`."""
+
+    of: int
+    author: int
+    each: int
+    digest: int
+    muted: int
+    web: int
+    sent: int
+    waiting: int
+    deferred: int
+    bounced: int
+
+
+def deliveries(db: Db, post: Post) -> Deliveries:
+    """Who got this post how: by the outbox where a mail was owed, by their settings where none was."""
+    told = aliased(Subscription)
+    state = case(
+        (Membership.member_id == post.author_id, "author"),
+        (Outbox.outcome == "sent", "sent"),
+        (Outbox.outcome.is_not(None), "bounced"),
+        (and_(Outbox.id.is_not(None), Outbox.answer.is_not(None)), "deferred"),
+        (Outbox.id.is_not(None), "waiting"),
+        (told.muted.is_(True), "muted"),
+        (Membership.mode.in_(("daily", "weekly")), "digest"),
+        else_="web",
+    )
+    rows = db.execute(
+        select(state, func.count())
+        .select_from(Membership)
+        .outerjoin(Outbox, and_(Outbox.post_id == post.id, Outbox.member_id == Membership.member_id))
+        .outerjoin(told, and_(told.thread_id == post.thread_id, told.member_id == Membership.member_id))
+        .where(Membership.network_id == post.network_id)
+        .group_by(state)
+    ).all()
+    n = {name: count for name, count in rows}
+    mailed = sum(n.get(name, 0) for name in ("sent", "waiting", "deferred", "bounced"))
+    return Deliveries(
+        of=sum(n.values()),
+        author=n.get("author", 0),
+        each=mailed,
+        digest=n.get("digest", 0),
+        muted=n.get("muted", 0),
+        web=n.get("web", 0),
+        sent=n.get("sent", 0),
+        waiting=n.get("waiting", 0),
+        deferred=n.get("deferred", 0),
+        bounced=n.get("bounced", 0),
+    )
+
+
+def mailed_to(db: Db, post_ids: Sequence[int]) -> dict[int, int]:
+    """To how many each post goes or went by mail; one query for a page."""
+    rows = (
+        db.execute(select(Outbox.post_id, func.count()).where(Outbox.post_id.in_(post_ids)).group_by(Outbox.post_id))
+        if post_ids
+        else []
+    )
+    return {post_id: count for post_id, count in rows if post_id is not None}
+
+
+@dataclass(frozen=True)
+class Queue:
+    waiting: int
+    oldest: datetime | None
+    deferred: int
+
+
+def queue(db: Db) -> Queue:
+    """What is owed and not settled: for the health page."""
+    owed_at = type_coerce(func.min(Outbox.due_at), UtcDateTime())
+    row = db.execute(select(func.count(), owed_at, func.count(Outbox.answer)).where(Outbox.done_at.is_(None))).one()
+    return Queue(row[0], row[1], row[2])

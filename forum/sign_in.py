@@ -1,0 +1,107 @@
+"""Signing in by a mailed code: six digits, once, for fifteen minutes. And the sessions that follow."""
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+
+from forum import members
+from forum.db import Db
+from forum.errors import CodeWrong, TooManyCodes, TooManyTries
+from forum.notices import owe_notice
+from forum.tables import Attempt, Member, Session, SignInCode
+from forum.tokens import hashed
+
+CODE_LIVES = timedelta(minutes=15)
+SESSION_LIVES = timedelta(days=60)
+HOUR = timedelta(hours=1)
+CODES_AN_HOUR, CODES_PER_ADDRESS_BLOCK, TRIES_PER_CODE, TRIES_PER_ADDRESS_BLOCK = 5, 60, 5, 60
+
+
+def send_code(db: Db, address: str, peer: str, now: datetime, random: Callable[[int], bytes]) -> None:
+    """Mails a code if this is a member's address. The answer is the same when it is not: nobody learns who is a member."""
+    checked = members.check_address(address)
+    check_rate(db, f"code from {peer}", CODES_PER_ADDRESS_BLOCK, now, TooManyCodes)
+    check_rate(db, f"code to {members.fold(checked)}", CODES_AN_HOUR, now, TooManyCodes)
+    if not (member := members.by_address(db, checked)):
+        return
+    code = f"{int.from_bytes(random(8)) % 1_000_000:06}"
+    db.add(SignInCode(member_id=member.id, code_hash=_code_hash(member.id, code), sent_at=now))
+    owe_notice(db, members.Recipient(checked, member.name, member.language, member.id), "code", now, code=code)
+
+
+def enter(db: Db, address: str, code: str, now: datetime, random: Callable[[int], bytes]) -> str:
+    """A session's token for the right code; CodeWrong otherwise. A wrong try is counted by `note_wrong_try`, in a transaction of its own."""
+    member = members.by_address(db, address)
+    found = member and _live_code(db, member.id, now)
+    digits = "".join(c for c in code if c.isdigit())
+    if not member or not found or not hmac.compare_digest(found.code_hash, _code_hash(member.id, digits)):
+        raise CodeWrong
+    found.used_at = now
+    return open_session(db, member, now, random)
+
+
+def note_wrong_try(db: Db, address: str, peer: str, now: datetime) -> None:
+    """After five a code is dead: a million codes cannot be tried. And nobody can try many members' codes from one place."""
+    check_rate(db, f"try from {peer}", TRIES_PER_ADDRESS_BLOCK, now, TooManyTries)
+    if (member := members.by_address(db, address)) and (found := _live_code(db, member.id, now)):
+        found.tries += 1
+
+
+def open_session(db: Db, member: Member, now: datetime, random: Callable[[int], bytes]) -> str:
+    token = random(32).hex()
+    db.add(Session(token_hash=hashed(token), member_id=member.id, opened_at=now, expires_at=now + SESSION_LIVES))
+    return token
+
+
+def by_session(db: Db, token: str, now: datetime) -> Member | None:
+    return db.scalar(
+        select(Member)
+        .join(Session, Session.member_id == Member.id)
+        .where(Session.token_hash == hashed(token), Session.expires_at > now)
+    )
+
+
+def close_session(db: Db, token: str) -> None:
+    db.execute(delete(Session).where(Session.token_hash == hashed(token)))
+
+
+def sweep(db: Db, now: datetime) -> None:
+    """Forget what has run out."""
+    db.execute(delete(Session).where(Session.expires_at < now))
+    db.execute(delete(SignInCode).where(SignInCode.sent_at < now - timedelta(days=1)))
+    db.execute(delete(Attempt).where(Attempt.tried_at < now - HOUR))
+
+
+def check_rate(db: Db, what: str, limit: int, now: datetime, refusal: type[TooManyCodes | TooManyTries]) -> None:
+    """Counts one try of `what`; raises when there were `limit` within the hour. The key is hashed: no list of who tried."""
+    key = hashed(what)
+    tried = (
+        db.scalar(select(func.count()).select_from(Attempt).where(Attempt.key == key, Attempt.tried_at > now - HOUR))
+        or 0
+    )
+    if tried >= limit:
+        raise refusal
+    db.add(Attempt(key=key, tried_at=now))
+
+
+def _live_code(db: Db, member_id: int, now: datetime) -> SignInCode | None:
+    """The newest one, if it can still be used; older ones died when it was sent."""
+    newest = db.scalar(
+        select(SignInCode)
+        .where(SignInCode.member_id == member_id)
+        .order_by(SignInCode.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    live = newest and newest.used_at is None and newest.tries < TRIES_PER_CODE and newest.sent_at > now - CODE_LIVES
+    return newest if live else None
+
+
+def _code_hash(member_id: int, code: str) -> str:
+    return hashed(f"{member_id} {code}")
+
+
+def sign_out_everywhere(db: Db, member: Member, now: datetime) -> None:
+    db.execute(update(Session).where(Session.member_id == member.id).values(expires_at=now))

@@ -1,0 +1,270 @@
+"""The whole schema, data only. Times are UTC; there are no relationships: every join is written where it is needed."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, TypeDecorator, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on both databases: SQLite drops the zone, so it is put back; a naive one is a bug and raises."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without its zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class Organisation(Table):
+    __tablename__ = "organisations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class Network(Table):
+    __tablename__ = "networks"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    purpose: Mapped[str] = mapped_column(default="")
+    kind: Mapped[str] = mapped_column(default="theme")
+    language: Mapped[str] = mapped_column(default="fi")
+    region: Mapped[str | None]
+    visibility: Mapped[str] = mapped_column(default="members")
+    posting: Mapped[str] = mapped_column(default="members")
+    state: Mapped[str] = mapped_column(default="active")
+    tags_subjects: Mapped[bool] = mapped_column(default=True)  # whether mails carry [slug]
+    created_at: Mapped[datetime]
+    last_post_at: Mapped[datetime | None]
+
+
+class Member(Table):
+    __tablename__ = "members"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    language: Mapped[str] = mapped_column(default="fi")
+    time_zone: Mapped[str] = mapped_column(default="Europe/Helsinki")
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
+    coordinates: Mapped[bool] = mapped_column(default=False)
+    token_hash: Mapped[str | None] = mapped_column(unique=True)  # of the API token
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+
+
+class Address(Table):
+    """Where a member gets mail and from where they may write. The first one (lowest id) that is confirmed gets the mail."""
+
+    __tablename__ = "addresses"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    address: Mapped[str]
+    folded: Mapped[str] = mapped_column(unique=True)
+    gets_mail: Mapped[bool] = mapped_column(default=False)
+    confirmed_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "ix_addresses_getting_mail",
+            "member_id",
+            unique=True,
+            sqlite_where=text("gets_mail"),
+            postgresql_where=text("gets_mail"),
+        ),
+        Index("ix_addresses_member_id", "member_id"),
+    )
+
+
+class Membership(Table):
+    __tablename__ = "memberships"
+    network_id: Mapped[int] = mapped_column(ForeignKey("networks.id"), primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(default="member")
+    mode: Mapped[str] = mapped_column(default="each")
+    joined_at: Mapped[datetime]
+
+
+class Thread(Table):
+    __tablename__ = "threads"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    network_id: Mapped[int] = mapped_column(ForeignKey("networks.id"))
+    subject: Mapped[str]
+    started_at: Mapped[datetime]
+    last_post_at: Mapped[datetime]
+    posts: Mapped[int] = mapped_column(default=0)
+    locked_at: Mapped[datetime | None]
+    __table_args__ = (Index("ix_threads_newest", "network_id", "last_post_at", "id"),)
+
+
+class Post(Table):
+    """`text` is what is shown, `folded` the quotes and signatures that are not; the raw mail, if there was one, stays in `mails`."""
+
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    network_id: Mapped[int] = mapped_column(ForeignKey("networks.id"))
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"))
+    number: Mapped[int]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
+    author_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    sent_at: Mapped[datetime]
+    language: Mapped[str]
+    came_by: Mapped[str]
+    message_id: Mapped[str]
+    form_key: Mapped[str | None] = mapped_column(unique=True)  # a double click carries the same one
+    mail_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id"))
+    landed_by: Mapped[str | None]
+    text: Mapped[str]
+    folded: Mapped[str] = mapped_column(default="")
+    html: Mapped[str]
+    folded_html: Mapped[str] = mapped_column(default="")
+    __table_args__ = (
+        UniqueConstraint("thread_id", "number"),
+        UniqueConstraint("network_id", "message_id"),
+        Index("ix_posts_newest", "network_id", "sent_at", "id"),
+        Index("ix_posts_message_id", "message_id"),
+        Index("ix_posts_author_id", "author_id", "sent_at"),
+    )
+
+
+class Attachment(Table):
+    """A file of a post; its bytes lie in `files` under their SHA-256."""
+
+    __tablename__ = "attachments"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("posts.id"), index=True)
+    name: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int]
+    digest: Mapped[str]
+    content_id: Mapped[str | None]
+
+
+class Subscription(Table):
+    """A member follows or mutes one thread, whatever the network's mode says."""
+
+    __tablename__ = "subscriptions"
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True, index=True)
+    muted: Mapped[bool] = mapped_column(default=False)
+    since: Mapped[datetime]
+
+
+class Mail(Table):
+    """A mail as it came, kept whole."""
+
+    __tablename__ = "mails"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime]
+    envelope_from: Mapped[str]
+    peer: Mapped[str]
+    vouched: Mapped[bool] = mapped_column(default=False)  # `parvi mail inject --trusted`
+    raw: Mapped[bytes]
+
+
+class Inbox(Table):
+    """What becomes of a mail at one of its recipients: `fate` is empty until it is worked through, then exactly one."""
+
+    __tablename__ = "inbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mail_id: Mapped[int] = mapped_column(ForeignKey("mails.id"), index=True)
+    recipient: Mapped[str]
+    due_at: Mapped[datetime]  # a claim moves it on by the lease
+    tries: Mapped[int] = mapped_column(default=0)
+    fate: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(default="")
+    worked_at: Mapped[datetime | None]
+    network_id: Mapped[int | None] = mapped_column(ForeignKey("networks.id"))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
+    __table_args__ = (
+        Index("ix_inbox_due", "due_at", sqlite_where=text("fate IS NULL"), postgresql_where=text("fate IS NULL")),
+        Index("ix_inbox_fate", "fate", "id"),
+    )
+
+
+class Notice(Table):
+    """A mail that is not a post: a code, a refusal, a question. `facts` are what its template needs."""
+
+    __tablename__ = "notices"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    address: Mapped[str]
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
+    language: Mapped[str]
+    owed_at: Mapped[datetime]
+    facts: Mapped[dict[str, Any]]
+    __table_args__ = (Index("ix_notices_address_kind", "address", "kind", "owed_at"),)
+
+
+class Outbox(Table):
+    """One row per mail owed: a post to a member, or a notice. `done_at` is empty until it is settled; then `outcome` says how."""
+
+    __tablename__ = "outbox"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
+    notice_id: Mapped[int | None] = mapped_column(ForeignKey("notices.id"), unique=True)
+    due_at: Mapped[datetime]  # a claim moves it on by the lease; a deferral by the back-off
+    claim: Mapped[str | None]  # whose claim; a record by anyone else does not count
+    tries: Mapped[int] = mapped_column(server_default="0", default=0)
+    done_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]  # sent, refused, bounced, gone
+    answer: Mapped[str | None]  # what the peer said
+    __table_args__ = (
+        UniqueConstraint("post_id", "member_id"),
+        Index(
+            "ix_outbox_due",
+            "due_at",
+            "id",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+
+
+class Session(Table):
+    __tablename__ = "sessions"
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), index=True)
+    opened_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SignInCode(Table):
+    __tablename__ = "sign_in_codes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), index=True)
+    code_hash: Mapped[str]
+    sent_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
+
+
+class Attempt(Table):
+    """One try of something that is limited: `key` says what and by whom, hashed."""
+
+    __tablename__ = "attempts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    tried_at: Mapped[datetime]
+    __table_args__ = (Index("ix_attempts_key_tried_at", "key", "tried_at"),)

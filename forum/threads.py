@@ -1,0 +1,154 @@
+"""Threads: discussions of a network, newest first, and the posts in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select, tuple_, update
+from sqlalchemy.orm import aliased
+
+from forum.db import Db
+from forum.errors import ThreadNotFound
+from forum.tables import Member, Membership, Network, Organisation, Post, Thread
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows, and where the next page begins (None at the end)."""
+
+    rows: Sequence[Row[Any]]
+    next: str | None
+
+
+def find_thread(db: Db, thread_id: int) -> Thread:
+    if thread := db.get(Thread, thread_id):
+        return thread
+    raise ThreadNotFound
+
+
+def in_network(db: Db, network_id: int, after: str = "", limit: int = PAGE) -> Page:
+    """Threads, the latest active first: id, subject, started_at, last_post_at, posts, starter, last_author. `after` as Page.next gave it."""
+    query = _summaries().where(Thread.network_id == network_id)
+    if cursor := _cursor(after):
+        query = query.where(tuple_(Thread.last_post_at, Thread.id) < cursor)
+    rows = db.execute(query.order_by(Thread.last_post_at.desc(), Thread.id.desc()).limit(limit + 1)).all()
+    return _page(rows, limit)
+
+
+def lately(db: Db, member: Member, limit: int = 30) -> Sequence[Row[Any]]:
+    """What is going on across a member's networks, the latest first: as in_network, and slug and network's name."""
+    mine = select(Membership.network_id).where(Membership.member_id == member.id)
+    return db.execute(
+        _summaries(Network.slug, Network.name.label("network"))
+        .join(Network, Network.id == Thread.network_id)
+        .where(Thread.network_id.in_(mine))
+        .order_by(Thread.last_post_at.desc(), Thread.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def posts_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:
+    """Posts by number: id, number, parent_id, parent_number, parent_author, author_id, author, organisation, sent_at, language,
+    came_by, landed_by, text, html, folded_html. `after` is the number before the first one."""
+    answered, asker = aliased(Post), aliased(Member)
+    rows = db.execute(
+        select(
+            Post.id,
+            Post.number,
+            Post.parent_id,
+            answered.number.label("parent_number"),
+            asker.name.label("parent_author"),
+            Post.author_id,
+            Member.name.label("author"),
+            Organisation.name.label("organisation"),
+            Post.sent_at,
+            Post.language,
+            Post.came_by,
+            Post.landed_by,
+            Post.text,
+            Post.html,
+            Post.folded_html,
+        )
+        .join(Member, Member.id == Post.author_id)
+        .outerjoin(Organisation, Organisation.id == Member.organisation_id)
+        .outerjoin(answered, answered.id == Post.parent_id)
+        .outerjoin(asker, asker.id == answered.author_id)
+        .where(Post.thread_id == thread_id, Post.number > after)
+        .order_by(Post.number)
+        .limit(limit + 1)
+    ).all()
+    return Page(rows[:limit], str(rows[limit - 1].number) if len(rows) > limit else None)
+
+
+def version(db: Db, thread_id: int) -> tuple[int, datetime] | None:
+    """What changes whenever the thread does: the number of posts and when the last one came. For ETags."""
+    row = db.execute(select(Thread.posts, Thread.last_post_at).where(Thread.id == thread_id)).first()
+    return (row.posts, row.last_post_at) if row else None
+
+
+def start(db: Db, network_id: int, subject: str, now: datetime) -> Thread:
+    thread = Thread(network_id=network_id, subject=subject, started_at=now, last_post_at=now, posts=0)
+    db.add(thread)
+    db.flush()
+    return thread
+
+
+def bump(db: Db, thread: Thread, sent_at: datetime) -> int:
+    """One post more; answers its number. Time only moves on: an imported old post does not make a thread older."""
+    later = func.max if db.get_bind().dialect.name == "sqlite" else func.greatest
+    number = db.scalar(
+        update(Thread)
+        .where(Thread.id == thread.id)
+        .values(posts=Thread.posts + 1, last_post_at=later(Thread.last_post_at, sent_at))
+        .returning(Thread.posts)
+        .execution_options(synchronize_session=False)
+    )
+    db.execute(
+        update(Network)
+        .where(Network.id == thread.network_id, func.coalesce(Network.last_post_at < sent_at, True))
+        .values(last_post_at=sent_at)
+        .execution_options(synchronize_session=False)
+    )
+    db.expire(thread)
+    assert number is not None
+    return number
+
+
+def _summaries(*more: Any) -> Select[Any]:
+    first, last, starter, latest = aliased(Post), aliased(Post), aliased(Member), aliased(Member)
+    return (
+        select(
+            Thread.id,
+            Thread.subject,
+            Thread.started_at,
+            Thread.last_post_at,
+            Thread.posts,
+            Thread.locked_at,
+            starter.name.label("starter"),
+            latest.name.label("last_author"),
+            *more,
+        )
+        .join(first, (first.thread_id == Thread.id) & (first.number == 1))
+        .join(starter, starter.id == first.author_id)
+        .join(last, (last.thread_id == Thread.id) & (last.number == Thread.posts))
+        .join(latest, latest.id == last.author_id)
+    )
+
+
+def _page(rows: Sequence[Row[Any]], limit: int) -> Page:
+    if len(rows) <= limit:
+        return Page(rows, None)
+    last = rows[limit - 1]
+    return Page(rows[:limit], f"{last.last_post_at.timestamp():.6f}-{last.id}")
+
+
+def _cursor(after: str) -> tuple[datetime, int] | None:
+    """Someone's edited address shows the first page rather than an error."""
+    stamp, _, number = after.partition("-")
+    try:
+        return datetime.fromtimestamp(float(stamp)).astimezone(), int(number)
+    except (ValueError, OverflowError, OSError):
+        return None
