@@ -4,14 +4,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session as Db
 from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["Database", "Db"]
+__all__ = ["AnyRow", "AnySelect", "Database", "Db"]
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
 BUSY_S = 20  # how long a writer on SQLite waits for the other one
 
@@ -36,6 +39,13 @@ class Database:
         """One consistent look; what is written in it is thrown away."""
         with Db(self._reader, autoflush=False, expire_on_commit=False) as db:
             yield db
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[Db]:
+        """Everything as in a transaction, and then undone: for telling what would happen."""
+        with Db(self.engine, expire_on_commit=False) as db:
+            yield db
+            db.rollback()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -71,8 +81,3 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _open_postgresql(url: str) -> Engine:
     return create_engine(url, pool_size=8, pool_pre_ping=True, connect_args={"application_name": "parvi"})
-
-
-def affected(result: Any) -> int:
-    """How many rows an UPDATE, INSERT or DELETE touched."""
-    return int(result.rowcount)

@@ -2,6 +2,7 @@
 
 Refusal
 ├── NotFound      NetworkNotFound ThreadNotFound PostNotFound MemberNotFound AttachmentNotFound PageNotFound LinkNotValid
+│                 AddressNotFound
 ├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
 │                 SlugTaken CodeWrong FormIncomplete FileUnreadable
@@ -77,6 +78,11 @@ class AttachmentNotFound(NotFound):
 class PageNotFound(NotFound):
     sentence = _("There is no such page.")
     instead = _("Check the address, or begin at the front page.")
+
+
+class AddressNotFound(NotFound):
+    sentence = _("Nobody gets mail at %(address)s.")
+    instead = _("Check the address; the page of each network shows its own.")
 
 
 class LinkNotValid(NotFound):

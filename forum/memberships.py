@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import delete, select
 
-from forum.db import Db
+from forum.db import AnyRow, Db
 from forum.errors import BadChoice, NotAMember
 from forum.tables import Member, Membership, Network
 
@@ -50,7 +50,7 @@ def find_membership(db: Db, network: Network, member: Member) -> Membership:
     raise NotAMember(network=network.name, owner="")
 
 
-def of_member(db: Db, member_id: int) -> Sequence[Row[Any]]:
+def of_member(db: Db, member_id: int) -> Sequence[AnyRow]:
     """A member's networks: id, slug, name, mode, role."""
     return db.execute(
         select(Network.id, Network.slug, Network.name, Membership.mode, Membership.role)

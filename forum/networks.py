@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
-from forum.db import Db
+from forum.db import AnyRow, Db
 from forum.errors import BadChoice, BadSlug, MembersOnly, NameMissing, NetworkNotFound, SlugTaken
 from forum.members import check_language
 from forum.tables import Address, Member, Membership, Network
@@ -66,8 +66,13 @@ def find_network(db: Db, slug: str) -> Network:
 def find_readable(db: Db, slug: str, member: Member | None, owner: str = "") -> Network:
     """The network, if this person may read it; a private one does not even exist for others. `owner` is its owners' address."""
     network = find_network(db, slug)
+    check_readable(db, network, member, owner)
+    return network
+
+
+def check_readable(db: Db, network: Network, member: Member | None, owner: str = "") -> None:
     if may_read(db, network, member):
-        return network
+        return
     if network.visibility == "private":
         raise NetworkNotFound(slug=network.slug)
     raise MembersOnly(network=network.name, owner=owner)
@@ -84,7 +89,7 @@ def is_member(db: Db, network_id: int, member_id: int) -> bool:
     return db.get(Membership, (network_id, member_id)) is not None
 
 
-def directory(db: Db, member: Member | None) -> Sequence[Row[Any]]:
+def directory(db: Db, member: Member | None) -> Sequence[AnyRow]:
     """Every network this person may know of: id, slug, name, purpose, kind, language, region, last_post_at, members, mine."""
     members = select(Membership.network_id, func.count().label("members")).group_by(Membership.network_id).subquery()
     query = (
@@ -112,7 +117,7 @@ def directory(db: Db, member: Member | None) -> Sequence[Row[Any]]:
     return db.execute(query.order_by(Network.name)).all()
 
 
-def contacts_of(db: Db, network_id: int) -> Sequence[Row[Any]]:
+def contacts_of(db: Db, network_id: int) -> Sequence[AnyRow]:
     """The contact persons: id, name, language, and the address that gets their mail (or None)."""
     return db.execute(
         select(Member.id, Member.name, Member.language, Address.address)

@@ -5,42 +5,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, insert, literal, or_, select, type_coerce
+from sqlalchemy import and_, case, func, insert, literal, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 
-from forum.db import Db
+from forum.db import AnySelect, Db
 from forum.tables import Address, Membership, Outbox, Post, Subscription, UtcDateTime
 
 
 def owe_post(db: Db, post: Post, now: datetime) -> None:
     """One row for everyone who wants this post by mail, in one statement whatever their number."""
-    wanting = _wanting(post).add_columns(literal(now, UtcDateTime()))
-    db.execute(insert(Outbox).from_select(["post_id", "member_id", "due_at"], wanting, include_defaults=False))
+    wanting = _wanting(post.network_id, post.thread_id, post.author_id)
+    owed = wanting.add_columns(literal(post.id), literal(now, UtcDateTime()))
+    db.execute(insert(Outbox).from_select(["member_id", "post_id", "due_at"], owed, include_defaults=False))
 
 
-def count_wanting(db: Db, network_id: int) -> int:
-    """To how many a new thread would go, roughly: what the form says before it is sent."""
-    return (
-        db.scalar(
-            select(func.count())
-            .select_from(Membership)
-            .join(Address, and_(Address.member_id == Membership.member_id, Address.gets_mail))
-            .where(Membership.network_id == network_id, Membership.mode == "each")
-        )
-        or 0
-    )
+def count_wanting(db: Db, network_id: int, thread_id: int | None = None, author_id: int | None = None) -> int:
+    """To how many a post would go: what the form says before it is sent. In a thread that is not there yet `thread_id` is None."""
+    return db.scalar(select(func.count()).select_from(_wanting(network_id, thread_id, author_id).subquery())) or 0
 
 
-def _wanting(post: Post) -> Select[Any]:
+def _wanting(network_id: int, thread_id: int | None, author_id: int | None) -> AnySelect:
     """A thread followed wins over the network's mode, a muted one too; the author needs no copy."""
     told = aliased(Subscription)
     return (
-        select(literal(post.id), Membership.member_id)
+        select(Membership.member_id)
         .join(Address, and_(Address.member_id == Membership.member_id, Address.gets_mail))
-        .outerjoin(told, and_(told.thread_id == post.thread_id, told.member_id == Membership.member_id))
+        .outerjoin(told, and_(told.thread_id == thread_id, told.member_id == Membership.member_id))
         .where(
-            Membership.network_id == post.network_id,
-            Membership.member_id != post.author_id,
+            Membership.network_id == network_id,
+            Membership.member_id != author_id,
             or_(told.muted.is_(False), and_(Membership.mode == "each", told.muted.is_(None))),
         )
     )
@@ -101,11 +94,8 @@ def deliveries(db: Db, post: Post) -> Deliveries:
 
 def mailed_to(db: Db, post_ids: Sequence[int]) -> dict[int, int]:
     """To how many each post goes or went by mail; one query for a page."""
-    rows = (
-        db.execute(select(Outbox.post_id, func.count()).where(Outbox.post_id.in_(post_ids)).group_by(Outbox.post_id))
-        if post_ids
-        else []
-    )
+    query = select(Outbox.post_id, func.count()).where(Outbox.post_id.in_(post_ids)).group_by(Outbox.post_id)
+    rows = db.execute(query).all() if post_ids else []
     return {post_id: count for post_id, count in rows if post_id is not None}
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import or_, select
 
 from forum import attachments, outbox, text, threads
 from forum.attachments import Upload
-from forum.db import Db
+from forum.db import AnyRow, Db
 from forum.errors import (
     EmptyPost,
     NetworkArchived,
@@ -20,7 +20,7 @@ from forum.errors import (
     TextTooLong,
     ThreadLocked,
 )
-from forum.tables import Member, Membership, Network, Organisation, Post, Thread
+from forum.tables import Attachment, Member, Membership, Network, Organisation, Post, Thread
 
 MAX_TEXT = 60_000  # characters a member may write on the web; a mail may be longer, and is kept whole
 MAX_MAIL_TEXT = 2_000_000
@@ -135,26 +135,26 @@ def ancestors(db: Db, post: Post, limit: int = 10) -> list[str]:
     return ids if len(ids) <= limit else [ids[0], *ids[-limit + 1 :]]
 
 
-def in_network(db: Db, network_id: int, after: int = 0, limit: int = 500) -> Sequence[Row[Any]]:
+def in_network(db: Db, network_id: int, after: int = 0, limit: int = 500) -> Sequence[AnyRow]:
     """Posts by id, for an export: `as_dict` and the mbox read these rows."""
     return db.execute(
         _whole().where(Post.network_id == network_id, Post.id > after).order_by(Post.id).limit(limit)
     ).all()
 
 
-def whole(db: Db, post_id: int) -> Row[Any]:
+def whole(db: Db, post_id: int) -> AnyRow:
     if row := db.execute(_whole().where(Post.id == post_id)).first():
         return row
     raise PostNotFound
 
 
-def whole_thread(db: Db, thread_id: int, after: int = 0, limit: int = 50) -> Sequence[Row[Any]]:
+def whole_thread(db: Db, thread_id: int, after: int = 0, limit: int = 50) -> Sequence[AnyRow]:
     return db.execute(
         _whole().where(Post.thread_id == thread_id, Post.number > after).order_by(Post.number).limit(limit)
     ).all()
 
 
-def as_dict(row: Row[Any], files: Sequence[attachments.Attachment], base_url: str) -> dict[str, Any]:
+def as_dict(row: AnyRow, files: Sequence[Attachment], base_url: str) -> dict[str, Any]:
     """A post as the API and the export show it. `row` as `whole` gives it."""
     return {
         "id": row.id,

@@ -51,6 +51,7 @@ class Settings:
     attach_limit_mb: int = setting(
         5, "Attachments of a post up to this sum go along in its mails; beyond it they become links."
     )
+    operator: str = setting("", "The operator's own address: gets mail to postmaster@ and abuse@, and alarms.")
     demo: bool = setting(False, "Shows `/dev/mail` and one-click sign-in. Never set this where real people are.")
 
     @property

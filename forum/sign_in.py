@@ -42,6 +42,12 @@ def enter(db: Db, address: str, code: str, now: datetime, random: Callable[[int]
     return open_session(db, member, now, random)
 
 
+def check_tries(db: Db, peer: str, now: datetime) -> None:
+    """Before a code is looked at: whoever has tried too often may not go on, not even with the right one."""
+    if _tried(db, hashed(f"try from {peer}"), now) >= TRIES_PER_ADDRESS_BLOCK:
+        raise TooManyTries
+
+
 def note_wrong_try(db: Db, address: str, peer: str, now: datetime) -> None:
     """After five a code is dead: a million codes cannot be tried. And nobody can try many members' codes from one place."""
     check_rate(db, f"try from {peer}", TRIES_PER_ADDRESS_BLOCK, now, TooManyTries)
@@ -77,13 +83,14 @@ def sweep(db: Db, now: datetime) -> None:
 def check_rate(db: Db, what: str, limit: int, now: datetime, refusal: type[TooManyCodes | TooManyTries]) -> None:
     """Counts one try of `what`; raises when there were `limit` within the hour. The key is hashed: no list of who tried."""
     key = hashed(what)
-    tried = (
-        db.scalar(select(func.count()).select_from(Attempt).where(Attempt.key == key, Attempt.tried_at > now - HOUR))
-        or 0
-    )
-    if tried >= limit:
+    if _tried(db, key, now) >= limit:
         raise refusal
     db.add(Attempt(key=key, tried_at=now))
+
+
+def _tried(db: Db, key: str, now: datetime) -> int:
+    within = (Attempt.key == key) & (Attempt.tried_at > now - HOUR)
+    return db.scalar(select(func.count()).select_from(Attempt).where(within)) or 0
 
 
 def _live_code(db: Db, member_id: int, now: datetime) -> SignInCode | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import aliased
 
-from forum.db import Db
+from forum.db import AnyRow, AnySelect, Db
 from forum.errors import ThreadNotFound
 from forum.tables import Member, Membership, Network, Organisation, Post, Thread
 
@@ -19,7 +19,7 @@ PAGE = 50
 class Page:
     """Some rows, and where the next page begins (None at the end)."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[AnyRow]
     next: str | None
 
 
@@ -38,7 +38,7 @@ def in_network(db: Db, network_id: int, after: str = "", limit: int = PAGE) -> P
     return _page(rows, limit)
 
 
-def lately(db: Db, member: Member, limit: int = 30) -> Sequence[Row[Any]]:
+def lately(db: Db, member: Member, limit: int = 30) -> Sequence[AnyRow]:
     """What is going on across a member's networks, the latest first: as in_network, and slug and network's name."""
     mine = select(Membership.network_id).where(Membership.member_id == member.id)
     return db.execute(
@@ -117,7 +117,7 @@ def bump(db: Db, thread: Thread, sent_at: datetime) -> int:
     return number
 
 
-def _summaries(*more: Any) -> Select[Any]:
+def _summaries(*more: Any) -> AnySelect:
     first, last, starter, latest = aliased(Post), aliased(Post), aliased(Member), aliased(Member)
     return (
         select(
@@ -138,7 +138,7 @@ def _summaries(*more: Any) -> Select[Any]:
     )
 
 
-def _page(rows: Sequence[Row[Any]], limit: int) -> Page:
+def _page(rows: Sequence[AnyRow], limit: int) -> Page:
     if len(rows) <= limit:
         return Page(rows, None)
     last = rows[limit - 1]

@@ -1,0 +1,1 @@
+"""The web door of the forum: pages, the JSON API, health."""

@@ -1,0 +1,231 @@
+"""Pages of discussions: reading one, starting one, answering, following."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+from starlette.responses import Response
+
+from forum import language, networks, outbox, posts, subscriptions, threads
+from forum.errors import BadChoice, NotFound, ThreadNotFound
+from forum.tables import Membership, Network, Post, Thread
+from forum.text import excerpt, words_of
+from forum.threads import PAGE
+from forum.web import page
+from forum.web.posts import shown
+from forum.web.visit import Visit
+
+
+def show_thread(visit: Visit) -> Response:
+    thread, network = readable_thread(visit)
+    path = thread_path(network.slug, thread.id, thread.subject)
+    if visit.request.url.path != path and visit.request.method == "GET":
+        return page.redirect(path + (f"?{visit.request.url.query}" if visit.request.url.query else ""), 301)
+    mine = _mine(visit, thread, network)
+    tag = page.tag(*_version(visit, thread), *mine)
+    if visit.refusal is None and tag in visit.request.headers.get("if-none-match", ""):
+        return page.unchanged(tag)
+    if "posts" in visit.request.query_params:
+        return page.fragment(_new_posts(visit, thread, network, mine), tag)
+    return page.tagged(_whole_page(visit, thread, network, mine), tag)
+
+
+def show_new(visit: Visit) -> Response:
+    """The empty form; or the one that was refused, as it was typed."""
+    network = networks.find_readable(
+        visit.db, visit.word("slug"), visit.signed_in, visit.mail_address(visit.word("slug"), "owner")
+    )
+    posts.check_may_post(visit.db, network, visit.signed_in.id, visit.mail_address(network.slug, "owner"))
+    return page.render(
+        visit,
+        "threads/new.html",
+        network=network,
+        will_reach=outbox.count_wanting(visit.db, network.id, author_id=visit.signed_in.id),
+        form_key=_form_key(visit),
+    )
+
+
+def start(visit: Visit) -> Response:
+    network = networks.find_readable(visit.db, visit.word("slug"), visit.signed_in)
+    return _accepted(visit, network, subject=visit.form["subject"])
+
+
+def write_reply(visit: Visit) -> Response:
+    member = visit.signed_in
+    thread, network = readable_thread(visit)
+    parent = _answered(visit, thread)
+    assert member
+    return _accepted(visit, network, thread_id=thread.id, parent_id=parent and parent.id)
+
+
+def set_subscription(visit: Visit) -> Response:
+    """follow, mute, or usual: as the network's mode says."""
+    member = visit.signed_in
+    thread, network = readable_thread(visit)
+    wanted = visit.form["wanted"]
+    if wanted == "follow":
+        subscriptions.follow(visit.db, thread, member, visit.now)
+    elif wanted == "mute":
+        subscriptions.mute(visit.db, thread, member, visit.now)
+    elif wanted == "usual":
+        subscriptions.clear(visit.db, thread, member)
+    else:
+        raise BadChoice(given=wanted, choices="follow, mute, usual")
+    return page.redirect(thread_path(network.slug, thread.id, thread.subject) + "#follow")
+
+
+def thread_path(slug: str, thread_id: int, subject: str) -> str:
+    return f"/n/{slug}/{thread_id}-{words_of(subject)}".rstrip("-")
+
+
+def page_of(number: int) -> int:
+    """The `after` of the page on which the post with this number stands."""
+    return (number - 1) // PAGE * PAGE
+
+
+def post_path(slug: str, thread_id: int, subject: str, number: int) -> str:
+    query = f"?after={page_of(number)}" if page_of(number) else ""
+    return f"{thread_path(slug, thread_id, subject)}{query}#post-{number}"
+
+
+def listed(visit: Visit, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Threads for a list, with their paths and dates made ready."""
+    since = visit.unread_since
+    return [_listed(visit, row, since is not None and row.last_post_at > since) for row in rows]
+
+
+def readable_thread(visit: Visit) -> tuple[Thread, Network]:
+    thread = threads.find_thread(visit.db, visit.number("thread"))
+    network = visit.db.get_one(Network, thread.network_id)
+    try:
+        networks.check_readable(visit.db, network, visit.member, visit.mail_address(network.slug, "owner"))
+    except NotFound:
+        raise ThreadNotFound from None
+    return thread, network
+
+
+def _listed(visit: Visit, row: Row[Any], is_unread: bool) -> dict[str, Any]:
+    slug = row.slug if "slug" in row._fields else visit.word("slug").lower()
+    path = thread_path(slug, row.id, row.subject)
+    last = page_of(row.posts)
+    return {
+        "row": row,
+        "path": f"{path}{f'?after={last}' if last else ''}#new" if is_unread else path,
+        "is_unread": is_unread,
+        "when": visit.short_moment(row.last_post_at),
+        "moment": visit.moment(row.last_post_at),
+    }
+
+
+def _mine(visit: Visit, thread: Thread, network: Network) -> tuple[str, str, str]:
+    """What the page says about me: mode, role, and whether I follow or mute; all empty for who is no member."""
+    if visit.member is None:
+        return "", "", ""
+    membership = visit.db.get(Membership, (network.id, visit.member.id))
+    state = subscriptions.state(visit.db, thread.id, visit.member.id)
+    return (membership.mode, membership.role, state) if membership else ("", "", state)
+
+
+def _version(visit: Visit, thread: Thread) -> tuple[object, ...]:
+    """Everything the page depends on, apart from `_mine`."""
+    return (
+        thread.posts,
+        thread.last_post_at,
+        thread.locked_at,
+        visit.member and visit.member.id,
+        visit.language,
+        visit.time_zone,
+        visit.unread_since,
+    )
+
+
+def _whole_page(visit: Visit, thread: Thread, network: Network, mine: tuple[str, str, str]) -> Response:
+    after = visit.asked_number("after")
+    found, more = shown(visit, thread, network, after, may_reply=_may_reply(thread, network, mine))
+    answered = _answered(visit, thread) if visit.asked("reply") else None
+    mode, _, state = mine
+    return page.render(
+        visit,
+        "threads/thread.html",
+        private=network.visibility != "public",
+        thread=thread,
+        network=network,
+        path=thread_path(network.slug, thread.id, thread.subject),
+        posts=found,
+        pages=[(start, min(start + PAGE, thread.posts)) for start in range(0, thread.posts, PAGE)],
+        after=after,
+        is_last_page=not more,
+        is_member=bool(mode),
+        may_reply=_may_reply(thread, network, mine),
+        mode=mode,
+        state=state,
+        owner=visit.mail_address(network.slug, "owner"),
+        will_reach=_will_reach(visit, thread, mine),
+        answered=answered and _excerpted(visit, answered),
+        form_key=_form_key(visit),
+        started=visit.moment(thread.started_at),
+    )
+
+
+def _new_posts(visit: Visit, thread: Thread, network: Network, mine: tuple[str, str, str]) -> str:
+    """Only the posts after a number: what the script asks for while someone reads."""
+    after = visit.asked_number("posts")
+    found, _ = shown(visit, thread, network, after, may_reply=_may_reply(thread, network, mine))
+    return "".join(post["html"] for post in found)
+
+
+def _may_reply(thread: Thread, network: Network, mine: tuple[str, str, str]) -> bool:
+    mode, role, _ = mine
+    open_to_me = role == "contact" or (bool(mode) and network.posting != "contacts")
+    return open_to_me and network.state != "archived" and thread.locked_at is None
+
+
+def _will_reach(visit: Visit, thread: Thread, mine: tuple[str, str, str]) -> int:
+    if not mine[0] or visit.member is None:
+        return 0
+    return outbox.count_wanting(visit.db, thread.network_id, thread.id, visit.member.id)
+
+
+def _answered(visit: Visit, thread: Thread) -> Post | None:
+    """The post that is answered, if it is one of this thread."""
+    post = posts.by_id(visit.db, visit.asked_number("reply"))
+    return post if post and post.thread_id == thread.id else None
+
+
+def _excerpted(visit: Visit, post: Post) -> dict[str, Any]:
+    row = posts.whole(visit.db, post.id)
+    return {"id": post.id, "number": post.number, "author": row.author, "language": post.language, "text": excerpt(post.text)}
+
+
+def _accepted(visit: Visit, network: Network, **where: Any) -> Response:
+    member = visit.signed_in
+    text = visit.form["text"]
+    draft = posts.Draft(
+        network_id=network.id,
+        author_id=member.id,
+        text=text,
+        message_id=visit.world.new_message_id(),
+        came_by="web",
+        sent_at=visit.now,
+        language=language.detect(text, network.language),
+        uploads=visit.form.uploads,
+        form_key=_sent_key(visit, member.id),
+        owner=visit.mail_address(network.slug, "owner"),
+        **where,
+    )
+    post = posts.accept(visit.db, draft, visit.now).post
+    thread = threads.find_thread(visit.db, post.thread_id)
+    return page.redirect(post_path(network.slug, thread.id, thread.subject, post.number))
+
+
+def _form_key(visit: Visit) -> str:
+    return visit.form["form_key"] or visit.world.random(12).hex()
+
+
+def _sent_key(visit: Visit, member_id: int) -> str | None:
+    """The same for a double click; another one when the text is another: a page out of the browser's history loses nothing."""
+    if not visit.form["form_key"]:
+        return None
+    what = f"{member_id}\n{visit.form['form_key']}\n{visit.form['subject']}\n{visit.form['text']}"
+    return hashlib.sha256(what.encode()).hexdigest()[:40]

@@ -1,0 +1,116 @@
+"""The door for mail, by SMTP and LMTP: RCPT is answered for at once, DATA is committed before it is answered with 250."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from forum.errors import Refusal
+from mailbridge.incoming import Bridge
+
+log = logging.getLogger("parvi.door")
+
+MAX_RECIPIENTS = 100
+LINE_LIMIT = 1_000_000  # mail with longer lines than the standard's 1,000 octets exists, and is somebody's answer
+TRY_LATER = "451 4.3.0 Something is wrong here; please try again later"
+
+
+class Door:
+    """What aiosmtpd calls. Our own trouble is always 451: the mail stays with the sender's server, which tries again."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._writing = Committer(bridge)
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:  # noqa: N802
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", responses[-1]]
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:  # noqa: N802
+        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
+            return "452 4.5.3 Too many recipients; send the others in another mail"
+        try:
+            await asyncio.to_thread(self._bridge.check_recipient, address)
+        except Refusal as refusal:
+            return f"550 5.1.1 {_ascii(str(refusal))}"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        peer = session.peer[0] if isinstance(session.peer, tuple) else "local"
+        await self._writing.store(envelope.mail_from or "", envelope.rcpt_tos, envelope.content, str(peer))
+        kept = "250 2.0.0 Kept"
+        return "\r\n".join([kept] * len(envelope.rcpt_tos)) if isinstance(server, LMTP) else kept  # RFC 2033 4.2
+
+    async def handle_exception(self, error: Exception) -> str:
+        log.error("the mail door: %s", type(error).__name__, exc_info=error)
+        return TRY_LATER
+
+
+class Committer:
+    """One commit for all mails that wait for one: a disk does a few hundred a second, however many come."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._queue: list[tuple[tuple[str, Sequence[str], bytes, str], asyncio.Future[None]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def store(self, sender: str, recipients: Sequence[str], raw: bytes, peer: str) -> None:
+        """Returns when the mail is committed; raises when it is not."""
+        kept = asyncio.get_running_loop().create_future()
+        self._queue.append(((sender, recipients, raw, peer), kept))
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._commit_all())
+        await kept
+
+    async def _commit_all(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue[:100], self._queue[100:]
+            try:
+                await asyncio.to_thread(self._bridge.store_all, [mail for mail, _ in batch])
+            except Exception as error:
+                for _, kept in batch:
+                    kept.set_exception(error)
+            else:
+                for _, kept in batch:
+                    kept.set_result(None)
+
+
+def smtp_server(door: Door, max_bytes: int, hostname: str) -> SMTP:
+    return _patient(SMTP(door, **_options(max_bytes, hostname)))
+
+
+def lmtp_server(door: Door, max_bytes: int, hostname: str) -> LMTP:
+    return _patient(LMTP(door, **_options(max_bytes, hostname)))
+
+
+def _options(max_bytes: int, hostname: str) -> dict[str, Any]:
+    return {
+        "data_size_limit": max_bytes,
+        "enable_SMTPUTF8": True,
+        "hostname": hostname,
+        "ident": "Parvi",
+        "timeout": 300,
+        "auth_require_tls": True,
+        "loop": asyncio.get_running_loop(),
+    }
+
+
+def _patient(server: Any) -> Any:
+    """The limit is where its reader is made: raised there, since a class attribute would be everybody's."""
+    server._reader._limit = LINE_LIMIT
+    server.line_length_limit = LINE_LIMIT
+    return server
+
+
+def _ascii(sentence: str) -> str:
+    """Answers of SMTP are ASCII (RFC 5321 4.2)."""
+    return sentence.replace("“", '"').replace("”", '"').encode("ascii", "replace").decode()

@@ -1,0 +1,274 @@
+"""What is owed by mail: claim -> write -> send -> record."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from forum import attachments, posts
+from forum.db import AnyRow, Db
+from forum.members import Recipient
+from forum.tables import Address, Member, Network, Notice, Outbox, Post
+from forum.world import World
+from mailbridge.postman import Answer, Envelope, Postman
+from mailbridge.write import Enclosure, PostMail, Rendered, Writer
+
+log = logging.getLogger("parvi.outgoing")
+
+BATCH = 400
+LEASE = timedelta(seconds=30)  # renewed while a batch is under way; after a crash it runs out
+FLUSH_S = 1.0
+GIVE_UP = timedelta(days=5)
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One claimed row: either `post_id` or `notice_id` is set."""
+
+    id: int
+    post_id: int | None
+    notice_id: int | None
+    tries: int
+    to: Recipient | None
+
+
+class Outgoing:
+    """One worker's way out. `send_some` is called again and again; several workers share the work by claims."""
+
+    def __init__(self, world: World, writer: Writer, postman: Postman) -> None:
+        self._world, self._writer, self._postman = world, writer, postman
+        self._claim = world.random(8).hex()
+
+    async def send_some(self) -> int:
+        """Claims a batch, sends it, records how it went; answers how many there were."""
+        owed = await asyncio.to_thread(claim, self._world, self._claim)
+        if not owed:
+            return 0
+        results: dict[int, Answer] = {}
+        envelopes = await asyncio.to_thread(self._envelopes, owed, results)
+        sending = asyncio.create_task(
+            self._postman.deliver(envelopes, lambda envelope, answer: results.update({envelope.key: answer}))
+        )
+        open_rows = {row.id: row for row in owed}
+        while open_rows:
+            await asyncio.wait([sending], timeout=FLUSH_S)
+            ended = sending.done()
+            taken = {key: results.pop(key) for key in list(results)}
+            if ended:
+                sending.result()
+                taken |= {key: Answer("deferred", "not sent") for key in open_rows if key not in taken}
+            await asyncio.to_thread(
+                record, self._world, self._claim, [(open_rows.pop(key), taken[key]) for key in taken], list(open_rows)
+            )
+        return len(owed)
+
+    def _envelopes(self, owed: Sequence[Owed], results: dict[int, Answer]) -> list[Envelope]:
+        with self._world.database.reading() as db:
+            rendered = _Variants(self._world, self._writer, db)
+            envelopes = []
+            for row in owed:
+                if row.to is None:
+                    results[row.id] = Answer("refused", "no address of this member gets mail")
+                elif (envelope := self._envelope(rendered, row, row.to, results)) is not None:
+                    envelopes.append(envelope)
+        return envelopes
+
+    def _envelope(self, rendered: "_Variants", row: Owed, to: Recipient, results: dict[int, Answer]) -> Envelope | None:
+        """A post that cannot be written is set aside and alarmed; it must not keep the others waiting."""
+        try:
+            variant, personal = rendered.of(row, to)
+        except Exception:
+            log.exception("mail %s cannot be written", row.id)
+            results[row.id] = Answer("deferred", "the mail could not be written")
+            return None
+        return Envelope(
+            row.id,
+            self._writer.bounce_address(row.id),
+            to.address,
+            self._writer.address(variant, personal),
+            variant.body,
+        )
+
+
+def claim(world: World, claim: str, limit: int = BATCH) -> list[Owed]:
+    """Rows that are due, ours until their lease runs out. Nobody else can have them (SKIP LOCKED; on SQLite there is one writer)."""
+    now = world.clock()
+    with world.database.transaction() as db:
+        due = (
+            select(Outbox.id)
+            .where(Outbox.done_at.is_(None), Outbox.due_at <= now)
+            .order_by(Outbox.due_at, Outbox.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(db.scalars(due))
+        if not ids:
+            return []
+        db.execute(
+            update(Outbox)
+            .where(Outbox.id.in_(ids))
+            .values(due_at=now + LEASE, claim=claim, tries=Outbox.tries + 1)
+            .execution_options(synchronize_session=False)
+        )
+        return [
+            _owed(row)
+            for row in db.execute(_recipients().where(Outbox.id.in_(ids)).order_by(Outbox.post_id, Outbox.id))
+        ]
+
+
+def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still: Sequence[int]) -> None:
+    """What the peer said, in one transaction; and the lease of what is still under way is renewed. Rows that are not ours any more are left."""
+    now = world.clock()
+    mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim, Outbox.done_at.is_(None))
+    with world.database.transaction() as db:
+        settled = [
+            {"row": row.id, "at": now, "how": answer.outcome, "said": answer.said}
+            for row, answer in done
+            if _settles(row, answer)
+        ]
+        later = [
+            {"row": row.id, "at": now + _back_off(row.tries), "said": answer.said}
+            for row, answer in done
+            if not _settles(row, answer)
+        ]
+        connection = db.connection()
+        if settled:
+            connection.execute(
+                mine.values(done_at=bindparam("at"), outcome=bindparam("how"), answer=bindparam("said")), settled
+            )
+        if later:
+            connection.execute(mine.values(due_at=bindparam("at"), answer=bindparam("said"), claim=None), later)
+        if still:
+            connection.execute(
+                update(Outbox).where(Outbox.id.in_(still), Outbox.claim == claim).values(due_at=now + LEASE)
+            )
+        _forget_codes(db, [row.notice_id for row, answer in done if row.notice_id and _settles(row, answer)])
+
+
+def _settles(row: Owed, answer: Answer) -> bool:
+    return answer.outcome != "deferred" or _waited(row.tries) > GIVE_UP
+
+
+def _waited(tries: int) -> timedelta:
+    """How long a row with so many tries has been tried, by the steps of `_back_off`."""
+    return sum((min(timedelta(minutes=2**step), timedelta(hours=4)) for step in range(tries)), timedelta())
+
+
+def _back_off(tries: int) -> timedelta:
+    """1, 2, 4 ... minutes up to four hours, spread by a quarter so that a crowd does not come back at once."""
+    step = min(timedelta(minutes=2 ** min(tries - 1, 10)), timedelta(hours=4))
+    return step * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+def _recipients() -> Any:
+    """Where each row goes: a post to the member's address of today, a notice to the one it was promised to."""
+    return (
+        select(
+            Outbox.id,
+            Outbox.post_id,
+            Outbox.notice_id,
+            Outbox.tries,
+            Outbox.member_id,
+            Address.address,
+            Member.name,
+            Member.language,
+            Notice.address.label("notice_address"),
+            Notice.language.label("notice_language"),
+            Notice.member_id.label("notice_member"),
+        )
+        .outerjoin(Member, Member.id == Outbox.member_id)
+        .outerjoin(Address, (Address.member_id == Outbox.member_id) & Address.gets_mail)
+        .outerjoin(Notice, Notice.id == Outbox.notice_id)
+    )
+
+
+def _owed(row: AnyRow) -> Owed:
+    if row.notice_id is not None:
+        to: Recipient | None = Recipient(row.notice_address, "", row.notice_language, row.notice_member)
+    else:
+        to = Recipient(row.address, row.name, row.language, row.member_id) if row.address else None
+    return Owed(row.id, row.post_id, row.notice_id, row.tries, to)
+
+
+def _forget_codes(db: Db, notice_ids: Sequence[int]) -> None:
+    """A code that has gone out is nobody's business any more."""
+    if notice_ids:
+        db.execute(
+            update(Notice)
+            .where(Notice.id.in_(notice_ids), Notice.kind == "code")
+            .values(facts={})
+            .execution_options(synchronize_session=False)
+        )
+
+
+class _Variants:
+    """Each post once for each language, kept while a batch is written."""
+
+    def __init__(self, world: World, writer: Writer, db: Db) -> None:
+        self._world, self._writer, self._db = world, writer, db
+        self._mails: dict[int, PostMail] = {}
+        self._rendered: dict[tuple[int, str], Rendered] = {}
+        self._networks: dict[int, int] = {}
+
+    def of(self, row: Owed, to: Recipient) -> tuple[Rendered, list[bytes]]:
+        if row.post_id is None:
+            return self._notice(row, to), self._writer.to(to)
+        mail = self._mails.get(row.post_id) or self._load(row.post_id)
+        key = (row.post_id, to.language)
+        if key not in self._rendered:
+            self._rendered[key] = self._writer.post(mail, to.language)
+        unsubscribe = self._world.tokens.make("unsubscribe", self._networks[row.post_id], to.member_id or 0)
+        return self._rendered[key], self._writer.personal(to, mail.slug, mail.post_id, unsubscribe)
+
+    def _notice(self, row: Owed, to: Recipient) -> Rendered:
+        notice = self._db.get_one(Notice, row.notice_id)
+        message_id = f"<notice-{notice.id}@{self._world.settings.mail_domain}>"
+        return self._writer.notice(notice.kind, notice.facts, to, message_id, notice.owed_at)
+
+    def _load(self, post_id: int) -> PostMail:
+        row = posts.whole(self._db, post_id)
+        network = self._db.get_one(Network, row.network_id)
+        mail = PostMail(
+            post_id,
+            row.slug,
+            row.network,
+            network.tags_subjects,
+            row.subject,
+            row.number,
+            row.author,
+            row.organisation or "",
+            row.language,
+            row.sent_at,
+            row.text,
+            row.html,
+            row.message_id,
+            posts.ancestors(self._db, self._db.get_one(Post, post_id)),
+            self._enclosures(post_id),
+        )
+        self._mails[post_id], self._networks[post_id] = mail, row.network_id
+        return mail
+
+    def _enclosures(self, post_id: int) -> list[Enclosure]:
+        """All of them go along if their sum is within the limit; otherwise all are links, so that nobody wonders which came."""
+        files = attachments.of_posts(self._db, [post_id]).get(post_id, [])
+        along = sum(file.size for file in files) <= self._world.settings.attach_limit_mb * 1_000_000
+        return [
+            Enclosure(
+                file.name,
+                file.media_type,
+                file.size,
+                f"{self._world.settings.base_url}/a/{file.id}",
+                file.content_id,
+                self._world.files.read(file.digest) if along else None,
+            )
+            for file in files
+        ]
+
+
+def due_soon(db: Db, now: datetime) -> bool:
+    return db.scalar(select(Outbox.id).where(Outbox.done_at.is_(None), Outbox.due_at <= now).limit(1)) is not None

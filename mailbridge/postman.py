@@ -1,0 +1,291 @@
+"""The only SMTP client: pipelined, on a few kept connections; and its stand-in that catches mail in a folder.
+
+A copy's content and the next copy's MAIL, RCPT and DATA go out together, so that each copy costs one round trip (RFC 2920 3.1).
+"""
+
+import asyncio
+import base64
+import contextlib
+import re
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+from forum.settings import SettingsWrong
+
+Outcome = Literal["sent", "refused", "deferred"]
+PATIENCE_S = 120  # for one answer; RFC 5321 4.5.3.2 asks for minutes
+CONNECTIONS = 4
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One copy for one recipient: `head` is theirs, `body` is shared between copies."""
+
+    key: int
+    sender: str
+    recipient: str
+    head: bytes
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How it went, and what the peer said: "250 2.0.0 Ok"."""
+
+    outcome: Outcome
+    said: str
+
+
+Note = Callable[[Envelope, Answer], None]
+
+
+class Postman(Protocol):
+    async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
+        """Tries each envelope once and notes one answer for each. Never raises for what a peer does."""
+
+
+class Broken(Exception):
+    """The connection, or what came over it, cannot be used any more."""
+
+
+class SmtpPostman:
+    """To a relay, by SMTP or LMTP; `url` as PARVI_RELAY."""
+
+    def __init__(self, url: str, hello: str, connections: int = CONNECTIONS) -> None:
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise SettingsWrong(f"PARVI_RELAY should be like smtp://mail.example.org:25, not “{url}”.")
+        self._scheme, self._host = parts.scheme, parts.hostname
+        self._port = parts.port or {"smtp": 25, "smtps": 465, "lmtp": 24}[parts.scheme]
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        self._hello, self._connections = hello, connections
+        self._kept: list[_Connection] = []
+
+    async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
+        waiting = deque(envelopes)
+        wanted = min(self._connections, -(-len(envelopes) // 10))
+        await asyncio.gather(*(self._work_off(waiting, note) for _ in range(wanted)))
+        for envelope in waiting:  # no connection was to be had
+            note(envelope, Answer("deferred", "the mail server could not be reached"))
+
+    async def close(self) -> None:
+        for connection in self._kept:
+            await connection.quit()
+        self._kept.clear()
+
+    async def _work_off(self, waiting: deque[Envelope], note: Note) -> None:
+        while waiting:
+            try:
+                connection = self._kept.pop() if self._kept else await self._connect()
+            except (OSError, Broken, TimeoutError, ssl.SSLError):
+                return
+            try:
+                await connection.send(waiting, note)
+                self._kept.append(connection)
+            except (OSError, Broken, TimeoutError):
+                connection.drop()
+                if not connection.fresh_and_useful:
+                    return
+
+    async def _connect(self) -> "_Connection":
+        context = ssl.create_default_context() if self._scheme == "smtps" else None
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
+            connection = _Connection(reader, writer)
+            try:
+                await connection.greet(
+                    self._hello,
+                    lmtp=self._scheme == "lmtp",
+                    host=self._host,
+                    secure=context is not None,
+                    user=self._user,
+                    password=self._password,
+                )
+            except BaseException:
+                connection.drop()
+                raise
+        return connection
+
+
+class _Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._extensions: dict[str, str] = {}
+        self._taken = 0  # copies it has carried: one that broke on its first is not tried again at once
+        self.fresh_and_useful = True
+
+    async def greet(self, hello: str, *, lmtp: bool, host: str, secure: bool, user: str, password: str) -> None:
+        await self._expect("2")
+        await self._ehlo(hello, lmtp)
+        if not secure and "STARTTLS" in self._extensions:
+            await self._command("STARTTLS", "2")
+            await self._writer.start_tls(
+                _opportunistic() if not user else ssl.create_default_context(), server_hostname=host
+            )
+            await self._ehlo(hello, lmtp)
+        if user:
+            await self._log_in(user, password)
+
+    async def send(self, waiting: deque[Envelope], note: Note) -> None:
+        """Copies until none is waiting. On any trouble the one under way is noted as deferred and the connection given up."""
+        current = self._next(waiting)
+        if current is None:
+            return
+        self._announce(current)
+        while current is not None:
+            try:
+                refused = await self._answers_to_envelope()
+            except BaseException as trouble:
+                note(current, Answer("deferred", str(trouble) or "the connection was lost"))
+                self.fresh_and_useful = self._taken > 0
+                raise
+            current = await self._content(current, refused, waiting, note)
+
+    def drop(self) -> None:
+        self._writer.close()
+
+    async def quit(self) -> None:
+        with contextlib.suppress(OSError, Broken, TimeoutError):
+            await self._command("QUIT", "2")
+        self.drop()
+
+    def _next(self, waiting: deque[Envelope]) -> Envelope | None:
+        return waiting.popleft() if waiting else None
+
+    def _announce(self, envelope: Envelope) -> None:
+        """MAIL, RCPT and DATA in one go; their three answers come in order."""
+        body = " BODY=8BITMIME" if "8BITMIME" in self._extensions and not envelope.body.isascii() else ""
+        utf8 = " SMTPUTF8" if not envelope.recipient.isascii() and "SMTPUTF8" in self._extensions else ""
+        self._writer.write(
+            f"MAIL FROM:<{envelope.sender}>{body}{utf8}\r\nRCPT TO:<{envelope.recipient}>\r\nDATA\r\n".encode()
+        )
+
+    async def _answers_to_envelope(self) -> Answer | None:
+        """None when the content may follow; else why not. A peer may say 354 although it refused the recipient (RFC 2920 3.1)."""
+        await self._writer.drain()
+        said = [await self._answer() for _ in range(3)]
+        wrong = next((answer for answer in said[:2] if not answer.startswith("2")), "")
+        if said[2].startswith("354"):
+            if not wrong:
+                return None
+            self._writer.write(b".\r\n")
+            await self._answer()
+        return _judged(wrong or said[2])
+
+    async def _content(
+        self, current: Envelope, refused: Answer | None, waiting: deque[Envelope], note: Note
+    ) -> Envelope | None:
+        """Sends the content (unless refused) and announces the next copy behind it; answers which one that is."""
+        following = self._next(waiting)
+        if refused is None:
+            self._writer.write(_stuffed(current.head))
+            self._writer.write(
+                _stuffed(current.body) if current.body.endswith(b"\r\n") else _stuffed(current.body) + b"\r\n"
+            )
+            self._writer.write(b".\r\n")
+        else:
+            note(current, refused)
+            if refused.said.startswith("421"):
+                if following:
+                    waiting.appendleft(following)
+                raise Broken(refused.said)
+        if following:
+            self._announce(following)
+        if refused is None:
+            try:
+                await self._writer.drain()
+                note(current, _judged(await self._answer()))
+                self._taken += 1
+            except BaseException as trouble:
+                note(current, Answer("deferred", str(trouble) or "the connection was lost"))
+                if following:
+                    waiting.appendleft(following)
+                self.fresh_and_useful = self._taken > 0
+                raise
+        return following
+
+    async def _ehlo(self, hello: str, lmtp: bool) -> None:
+        lines = (await self._command(f"{'LHLO' if lmtp else 'EHLO'} {hello}", "25")).splitlines()
+        self._extensions = {word.upper(): rest for word, _, rest in (line[4:].partition(" ") for line in lines[1:])}
+
+    async def _log_in(self, user: str, password: str) -> None:
+        if "PLAIN" not in self._extensions.get("AUTH", "").upper():
+            raise Broken("the mail server takes no user name and password (AUTH PLAIN)")
+        await self._command("AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode(), "2")
+
+    async def _command(self, line: str, expected: str) -> str:
+        self._writer.write(line.encode() + b"\r\n")
+        await self._writer.drain()
+        return await self._expect(expected)
+
+    async def _expect(self, expected: str) -> str:
+        answer = await self._answer()
+        if not answer.startswith(expected):
+            raise Broken(answer)
+        return answer
+
+    async def _answer(self) -> str:
+        """One answer, of one or many lines; Broken for anything that is none."""
+        lines: list[str] = []
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    line = await self._reader.readuntil(b"\n")
+                except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                    raise Broken("the connection was lost") from None
+                text = line.decode("utf-8", "replace").rstrip("\r\n")
+                if not re.match(r"[2-5]\d\d(?:[ -]|$)", text) or len(lines) > 100:
+                    raise Broken(f"not an answer: {text[:80]}")
+                lines.append(text[:500])
+                if text[3:4] != "-":
+                    return "\n".join(lines)
+
+
+class CatchingPostman:
+    """Into a folder for each address, for looking at."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+        self._numbers = count(1)
+
+    async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
+        await asyncio.to_thread(self._catch, envelopes, note)
+
+    async def close(self) -> None:
+        pass
+
+    def _catch(self, envelopes: Sequence[Envelope], note: Note) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        for envelope in envelopes:
+            folder = self._folder / envelope.recipient.lower().replace("/", "_")
+            folder.mkdir(parents=True, exist_ok=True)
+            draft = folder / f".{envelope.key}"
+            draft.write_bytes(f"Return-Path: <{envelope.sender}>\r\n".encode() + envelope.head + envelope.body)
+            draft.rename(folder / f"{stamp}-{next(self._numbers)}.eml")  # whoever looks sees whole mails only
+            note(envelope, Answer("sent", "caught"))
+
+
+def _judged(said: str) -> Answer:
+    """2xx sent; 5xx refused for good; everything else may work later."""
+    flat = " ".join(said.split())[:500]
+    return Answer("sent" if said.startswith("2") else "refused" if said.startswith("5") else "deferred", flat)
+
+
+def _stuffed(data: bytes) -> bytes:
+    """A line that begins with a dot gets another one (RFC 5321 4.5.2)."""
+    return (b"." + data if data.startswith(b".") else data).replace(b"\r\n.", b"\r\n..")
+
+
+def _opportunistic() -> ssl.SSLContext:
+    """Without a password to protect, encryption to whoever answers is better than none (RFC 7435)."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,42 @@
+"""Bytes -> Letter. Pure: no database, no network, no clock; nothing in a mail makes it raise."""
+
+from mailbridge import auto, bounces
+from mailbridge.letter import Letter, Part, Person
+from mailbridge.quotes import trim
+from mailbridge.read.bodies import gather
+from mailbridge.read.encoding import words
+from mailbridge.read.headers import date, ids, own_id, people, topic
+from mailbridge.read.mime import split
+
+
+def read(raw: bytes) -> Letter:
+    """Any bytes become a Letter, in time linear in their length."""
+    mail = split(raw)
+    headers = mail.headers
+    subject = words(headers.first("subject"))[:1000]
+    bare, says_reply, says_forward = topic(subject)
+    replied, references = ids(headers.all("in-reply-to")), ids(headers.all("references"))
+    body = gather(mail)
+    text = body.text()
+    return Letter(
+        message_id=own_id(headers.first("message-id")),
+        in_reply_to=replied,
+        references=references,
+        thread_index="".join(headers.first("thread-index").split())[:2000] or None,
+        thread_topic=words(headers.first("thread-topic"))[:1000] or None,
+        subject=subject,
+        topic=bare,
+        is_reply=says_reply or bool(replied or references),
+        author=next(iter(people(headers.all("from"))), Person("", "")),
+        to=people(headers.all("to") + headers.all("cc")),
+        sent_at=date(headers.first("date")),
+        language=words(headers.first("content-language"))[:40] or None,
+        parts=trim(text),
+        files=tuple(body.files),
+        auto=auto.reason(headers, subject),
+        loop_ids=tuple(words(value) for name in ("list-id", "x-parvi-loop") for value in headers.all(name)),
+        bounced=bounces.bounced(mail),
+        is_bounce=bounces.is_bounce(mail),
+        complaint=bounces.is_complaint(mail),
+        authentication=tuple(" ".join(value.split()) for value in headers.all("authentication-results")),
+    )

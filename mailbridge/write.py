@@ -1,0 +1,233 @@
+"""What we send: a post or a notice -> bytes, and one member's headers on top of them. Pure.
+
+A post is rendered once for each language; its body is the same for everybody, so that it is hashed once. Only `address` is
+done for each copy, and it only joins bytes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.header import Header
+from email.headerregistry import Address as MailAddress
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from forum import TEMPLATES, i18n
+from forum.members import Recipient
+from forum.text import one_line
+from mailbridge import dkim
+from mailbridge.addresses import Addresses
+from mailbridge.flowed import flow
+
+POLICY = SMTP.clone(max_line_length=76)
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """A file that goes along with a post; `data` is None when it is too large and becomes a link."""
+
+    name: str
+    media_type: str
+    size: int
+    url: str
+    content_id: str | None = None
+    data: bytes | None = None
+
+
+@dataclass(frozen=True)
+class PostMail:
+    """What is written about a post."""
+
+    post_id: int
+    slug: str
+    network: str
+    tags_subject: bool
+    subject: str
+    number: int
+    author: str
+    organisation: str
+    language: str
+    sent_at: datetime
+    text: str
+    html: str
+    message_id: str
+    references: Sequence[str]
+    enclosures: Sequence[Enclosure] = ()
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """`headers` are whole lines, shared by all copies; `body` begins after the empty line."""
+
+    headers: tuple[bytes, ...]
+    body: bytes
+    body_hash: bytes = field(repr=False, default=b"")
+
+
+class Writer:
+    def __init__(self, addresses: Addresses, base_url: str, signer: dkim.Signer | None) -> None:
+        self._addresses, self._base_url, self._signer = addresses, base_url, signer
+
+    def post(self, mail: PostMail, language: str) -> Rendered:
+        """One variant. The same for every reader of that language."""
+        message = EmailMessage(POLICY)
+        sender = f"{mail.author}, {mail.network}"
+        message["From"] = MailAddress(sender, addr_spec=self._addresses.network(mail.slug))
+        message["Subject"] = _subject(mail)
+        message["Date"] = format_datetime(mail.sent_at)
+        for name, value in self._list_headers(mail, language):
+            message[name] = value
+        facts = {
+            "post": mail,
+            "moment": i18n.moment(mail.sent_at, language),
+            "url": f"{self._base_url}/p/{mail.post_id}",
+        }
+        blocks = self._blocks("post", language, slug=mail.slug, **facts)
+        _fill(message, blocks, mail.enclosures)
+        return _rendered(message, _ids(mail.message_id, mail.references))
+
+    def notice(self, kind: str, facts: dict[str, Any], to: Recipient, message_id: str, now: datetime) -> Rendered:
+        """A whole mail for one person: `templates/mail/<kind>.jinja`. A machine wrote it, and it says so (RFC 3834 5)."""
+        said = self._said(kind, to, facts)
+        blocks = self._blocks("notice", to.language, **said)
+        slug = facts.get("slug") or "postmaster"
+        message = EmailMessage(POLICY)
+        message["From"] = MailAddress("Parvi", addr_spec=facts.get("from_address") or self._addresses.network(slug))
+        message["Subject"] = one_line(said["subject"])
+        message["Date"] = format_datetime(now)
+        message["Auto-Submitted"] = "auto-replied" if facts.get("answers") else "auto-generated"
+        message["Content-Language"] = to.language
+        if reply_to := facts.get("reply_to"):
+            message["Reply-To"] = reply_to
+        message["X-Parvi-Loop"] = self._addresses.domain
+        _fill(message, blocks, ())
+        answers = facts.get("answers")
+        return _rendered(message, _ids(message_id, [answers] if answers else []))
+
+    def address(self, rendered: Rendered, personal: Sequence[bytes]) -> bytes:
+        """The head of one copy: signature, this member's headers, the shared ones, the empty line. The body follows it unchanged."""
+        headers = [*personal, *rendered.headers]
+        if self._signer:
+            headers.insert(0, self._signer.sign(headers, rendered.body_hash))
+        return b"".join(headers) + b"\r\n"
+
+    def personal(self, to: Recipient, slug: str, post_id: int, unsubscribe: str) -> list[bytes]:
+        """The headers that only this member's copy has. `unsubscribe` is their token for the link (RFC 8058)."""
+        assert to.member_id is not None
+        reply = self._addresses.reply(slug, to.member_id, post_id)
+        leave = self._addresses.word(slug, "leave")
+        return [
+            b"To: " + _mailbox(to),
+            f"Reply-To: <{reply}>\r\n".encode(),
+            f"List-Unsubscribe: <{self._base_url}/u/{unsubscribe}>,\r\n <mailto:{leave}>\r\n".encode(),
+            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+        ]
+
+    def bounce_address(self, outbox_id: int) -> str:
+        return self._addresses.bounce(outbox_id)
+
+    def to(self, to: Recipient) -> list[bytes]:
+        """The personal headers of a notice."""
+        return [b"To: " + _mailbox(to)]
+
+    def _list_headers(self, mail: PostMail, language: str) -> list[tuple[str, str]]:
+        """RFC 2369, 2919, 5064; List-Unsubscribe is personal and stands in `personal`."""
+        word = self._addresses.word
+        phrase = f'"{mail.network}" ' if mail.network.isascii() and mail.network.replace(" ", "").isalnum() else ""
+        return [
+            ("List-Id", f"{phrase}<{mail.slug}.{self._addresses.domain}>"),
+            ("List-Post", f"<mailto:{self._addresses.network(mail.slug)}>"),
+            ("List-Help", f"<mailto:{word(mail.slug, 'help')}>"),
+            ("List-Owner", f"<mailto:{word(mail.slug, 'owner')}>"),
+            ("List-Archive", f"<{self._base_url}/n/{mail.slug}>"),
+            ("Archived-At", f"<{self._base_url}/p/{mail.post_id}>"),
+            ("Precedence", "list"),
+            ("X-Parvi-Loop", self._addresses.domain),
+            ("Feedback-ID", f"{mail.slug}:parvi"),
+            ("Content-Language", ", ".join(dict.fromkeys((mail.language, language)))),
+        ]
+
+    def _said(self, kind: str, to: Recipient, facts: dict[str, Any]) -> dict[str, Any]:
+        """The subject and the paragraphs of a notice, in its reader's language."""
+        template = _environment(to.language).get_template(f"mail/{kind}.jinja")
+        module = template.make_module(
+            {"addresses": self._addresses, "base_url": self._base_url, "to": to, "slug": "", **facts}
+        )
+        return {"subject": getattr(module, "subject"), "paragraphs": getattr(module, "paragraphs")}  # noqa: B009
+
+    def _blocks(self, name: str, language: str, **facts: Any) -> dict[str, str]:
+        template = _environment(language).get_template(f"mail/{name}.jinja")
+        context = template.new_context(
+            {"addresses": self._addresses, "base_url": self._base_url, "language": language, **facts}
+        )
+        return {block: "".join(render(context)).strip("\n") + "\n" for block, render in template.blocks.items()}
+
+
+@cache
+def _environment(language: str) -> Environment:
+    """Only HTML is escaped: the text block is plain text."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,  # noqa: S701
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(i18n.translations(language), newstyle=True)  # type: ignore[attr-defined]
+    return environment
+
+
+def _subject(mail: PostMail) -> str:
+    """Stable in the thread, so that every mail program keeps it together."""
+    tag = f"[{mail.slug}] " if mail.tags_subject else ""
+    return f"{'Re: ' if mail.number > 1 else ''}{tag}{mail.subject}"
+
+
+def _fill(message: EmailMessage, blocks: dict[str, str], enclosures: Sequence[Enclosure]) -> None:
+    message.set_content(flow(blocks["text"]), cte="quoted-printable", params={"format": "flowed"})
+    message.add_alternative(blocks["html"].strip() + "\n", subtype="html", cte="quoted-printable")
+    for file in enclosures:
+        if file.data is not None:
+            main, _, sub = file.media_type.partition("/")
+            if main in ("message", "multipart"):
+                main, sub = "application", "octet-stream"
+            message.add_attachment(
+                file.data,
+                maintype=main,
+                subtype=sub or "octet-stream",
+                filename=file.name,
+                cid=file.content_id and f"<{file.content_id}>",
+                disposition="inline" if file.content_id else "attachment",
+            )
+
+
+def _ids(message_id: str, references: Sequence[str]) -> list[bytes]:
+    """By hand: the library's parser raises on identifiers that are odd but in use, and folds inside others."""
+    lines = [f"Message-ID: {message_id}\r\n"]
+    if references:
+        lines += [f"In-Reply-To: {references[-1]}\r\n", "References: " + "\r\n ".join(references) + "\r\n"]
+    return [line.encode("ascii", "replace") for line in lines]
+
+
+def _rendered(message: EmailMessage, ids: Sequence[bytes]) -> Rendered:
+    head, _, body = message.as_bytes().partition(b"\r\n\r\n")
+    lines = re.split(rb"\r\n(?![ \t])", head)
+    return Rendered((*ids, *(line + b"\r\n" for line in lines)), body, dkim.body_hash(body))
+
+
+def _mailbox(to: Recipient) -> bytes:
+    """`Name <address>` and the line end; what is not ASCII is encoded in words of at most 75 octets (RFC 2047 2)."""
+    if not to.name:
+        return f"<{to.address}>\r\n".encode()
+    if to.name.isascii():
+        name = '"' + re.sub(r'(["\\])', r"\\\1", to.name) + '"'
+    else:
+        name = Header(to.name, "utf-8", maxlinelen=70).encode(linesep="\r\n")
+    return f"{name}\r\n <{to.address}>\r\n".encode()

@@ -1,0 +1,119 @@
+"""A world for each test, on SQLite and on PostgreSQL; only clock and randomness are ours."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from forum.db import Database
+from forum.settings import Settings
+from forum.tables import Table
+from forum.world import World, open_world
+
+POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
+MUST_RUN = "CI" in os.environ  # where everything has been installed, a skip would hide something
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 23, 6, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+def chance() -> Callable[[int], bytes]:
+    """Random bytes that are the same in every run."""
+    numbers = count(1)
+    return lambda size: next(numbers).to_bytes(size, "big")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "parvi.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    Table.metadata.create_all(database.engine)
+    database.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_url(worker_id: str) -> Iterator[str]:
+    """A database of this test worker's own, with the schema in it."""
+    name = f"parvi_{worker_id}_{os.getpid()}"
+    try:
+        server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        if MUST_RUN:
+            raise
+        pytest.skip(f"no PostgreSQL at {POSTGRES} ({error}); set TEST_POSTGRES to run these tests too")
+    with server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        url = f"{POSTGRES.rpartition('/')[0]}/{name}"
+        database = Database(url.replace("postgresql://", "postgresql+psycopg://"))
+        Table.metadata.create_all(database.engine)
+        database.close()
+        yield url
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "gw"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with the schema; empty string for SQLite in the world's data folder, as the setting has it."""
+    if request.param == "sqlite":
+        (tmp_path / "data").mkdir()
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "data" / "parvi.sqlite3")
+        return ""
+    url = str(request.getfixturevalue("postgres_url"))
+    with psycopg.connect(url, autocommit=True) as server:
+        names = ", ".join(f'"{table.name}"' for table in Table.metadata.sorted_tables)
+        server.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
+    return url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return Settings(
+        data=tmp_path / "data",
+        database_url=database_url,
+        mail_domain="lists.example.org",
+        secret="not so secret",
+        base_url="http://forum.example.org",
+        caught_mail=str(tmp_path / "caught"),
+        trusted_mta="mx.example.org",
+    )
+
+
+@pytest.fixture
+def world(settings: Settings, clock: Clock) -> Iterator[World]:
+    opened = replace(open_world(settings), clock=clock, random=chance())
+    yield opened
+    opened.database.close()
+
+
+def rows(world: World, statement: str) -> list[tuple[object, ...]]:
+    """For a look into the database that no noun offers."""
+    with world.database.reading() as db:
+        return [tuple(row) for row in db.execute(text(statement))]
