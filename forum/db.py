@@ -45,7 +45,6 @@ class Database:
         """Everything as in a transaction, and then undone: for telling what would happen."""
         with Db(self.engine, expire_on_commit=False) as db:
             yield db
-            db.rollback()
 
     def close(self) -> None:
         self.engine.dispose()

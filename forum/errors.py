@@ -5,7 +5,7 @@ Refusal
 │                 AddressNotFound
 ├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
-│                 SlugTaken CodeWrong FormIncomplete FileUnreadable
+│                 SlugTaken CodeWrong FormIncomplete FileUnreadable MailNotTaken
 └── TooMany       TooManyCodes TooManyTries
 
 Doors turn the kind into a page, a mail or an exit status; anything else raised is a bug.
@@ -191,6 +191,11 @@ class FormIncomplete(Invalid):
 class FileUnreadable(Invalid):
     sentence = _("%(file)s: %(why)s")
     instead = _("Nothing was changed; correct the file and try again.")
+
+
+class MailNotTaken(Invalid):
+    sentence = _("The mail was not taken: %(why)s")
+    instead = _("Correct it, or try again in a moment.")
 
 
 class TooManyCodes(TooMany):

@@ -96,4 +96,9 @@ _ALPHABET = {letter: index for index, letter in enumerate("abcdefghijklmnopqrstu
 
 def by_name(rows: Iterable[Any], key: str = "name") -> list[Any]:
     """Sorted as Finnish and Swedish do: Å Ä Ö last."""
-    return sorted(rows, key=lambda row: [_ALPHABET.get(c, -1) for c in getattr(row, key).casefold()])
+    return sorted(rows, key=lambda row: alphabetical(getattr(row, key)))
+
+
+def alphabetical(text: str) -> list[int]:
+    """To sort by."""
+    return [_ALPHABET.get(c, -1) for c in text.casefold()]

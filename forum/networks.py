@@ -117,6 +117,14 @@ def directory(db: Db, member: Member | None) -> Sequence[AnyRow]:
     return db.execute(query.order_by(Network.name)).all()
 
 
+def everything(db: Db) -> Sequence[AnyRow]:
+    """All networks whatever their state, for the operator: slug, name, kind, state, members."""
+    members = select(func.count()).where(Membership.network_id == Network.id).scalar_subquery()
+    return db.execute(
+        select(Network.slug, Network.name, Network.kind, Network.state, members.label("members")).order_by(Network.slug)
+    ).all()
+
+
 def contacts_of(db: Db, network_id: int) -> Sequence[AnyRow]:
     """The contact persons: id, name, language, and the address that gets their mail (or None)."""
     return db.execute(

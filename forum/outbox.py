@@ -92,6 +92,12 @@ def deliveries(db: Db, post: Post) -> Deliveries:
     )
 
 
+def fate_of(db: Db, post_id: int, member_id: int) -> str | None:
+    """What became of one member's copy: sent, waiting, or another outcome; None when none was owed."""
+    row = db.execute(select(Outbox.outcome).where(Outbox.post_id == post_id, Outbox.member_id == member_id)).first()
+    return None if row is None else row.outcome or "waiting"
+
+
 def mailed_to(db: Db, post_ids: Sequence[int]) -> dict[int, int]:
     """To how many each post goes or went by mail; one query for a page."""
     query = select(Outbox.post_id, func.count()).where(Outbox.post_id.in_(post_ids)).group_by(Outbox.post_id)

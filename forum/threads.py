@@ -83,6 +83,17 @@ def posts_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:
     return Page(rows[:limit], str(rows[limit - 1].number) if len(rows) > limit else None)
 
 
+def numbers_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:
+    """Which posts stand on a page, without what they say: id, number, author_id, sent_at."""
+    rows = db.execute(
+        select(Post.id, Post.number, Post.author_id, Post.sent_at)
+        .where(Post.thread_id == thread_id, Post.number > after)
+        .order_by(Post.number)
+        .limit(limit + 1)
+    ).all()
+    return Page(rows[:limit], str(rows[limit - 1].number) if len(rows) > limit else None)
+
+
 def version(db: Db, thread_id: int) -> tuple[int, datetime] | None:
     """What changes whenever the thread does: the number of posts and when the last one came. For ETags."""
     row = db.execute(select(Thread.posts, Thread.last_post_at).where(Thread.id == thread_id)).first()

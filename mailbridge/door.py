@@ -9,7 +9,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from forum.errors import Refusal
-from mailbridge.incoming import Bridge
+from mailbridge.incoming import Arrival, Bridge
 
 log = logging.getLogger("parvi.door")
 
@@ -46,7 +46,7 @@ class Door:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
         peer = session.peer[0] if isinstance(session.peer, tuple) else "local"
-        await self._writing.store(envelope.mail_from or "", envelope.rcpt_tos, envelope.content, str(peer))
+        await self._writing.store(Arrival(envelope.mail_from or "", envelope.rcpt_tos, envelope.content, str(peer)))
         kept = "250 2.0.0 Kept"
         return "\r\n".join([kept] * len(envelope.rcpt_tos)) if isinstance(server, LMTP) else kept  # RFC 2033 4.2
 
@@ -60,28 +60,31 @@ class Committer:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
-        self._queue: list[tuple[tuple[str, Sequence[str], bytes, str], asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Arrival, asyncio.Future[None]]] = []
         self._running: asyncio.Task[None] | None = None
 
-    async def store(self, sender: str, recipients: Sequence[str], raw: bytes, peer: str) -> None:
+    async def store(self, arrival: Arrival) -> None:
         """Returns when the mail is committed; raises when it is not."""
         kept = asyncio.get_running_loop().create_future()
-        self._queue.append(((sender, recipients, raw, peer), kept))
+        self._waiting.append((arrival, kept))
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._commit_all())
         await kept
 
     async def _commit_all(self) -> None:
-        while self._queue:
-            batch, self._queue = self._queue[:100], self._queue[100:]
-            try:
-                await asyncio.to_thread(self._bridge.store_all, [mail for mail, _ in batch])
-            except Exception as error:
-                for _, kept in batch:
-                    kept.set_exception(error)
-            else:
-                for _, kept in batch:
-                    kept.set_result(None)
+        while self._waiting:
+            batch, self._waiting = self._waiting[:100], self._waiting[100:]
+            error = await self._commit([arrival for arrival, _ in batch])
+            for _, kept in batch:
+                if not kept.done():  # a sender that hung up has cancelled its own
+                    kept.set_exception(error) if error else kept.set_result(None)
+
+    async def _commit(self, arrivals: Sequence[Arrival]) -> Exception | None:
+        try:
+            await asyncio.to_thread(self._bridge.store, *arrivals)
+        except Exception as error:  # noqa: BLE001  told to each sender as 451, and logged there
+            return error
+        return None
 
 
 def smtp_server(door: Door, max_bytes: int, hostname: str) -> SMTP:

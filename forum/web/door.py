@@ -14,7 +14,7 @@ from starlette.responses import Response
 from forum import members, sign_in
 from forum.attachments import Upload
 from forum.db import Db
-from forum.errors import BadToken, Refusal
+from forum.errors import BadToken, PageNotFound, Refusal
 from forum.i18n import best_language
 from forum.members import LANGUAGES
 from forum.tables import Member
@@ -121,7 +121,7 @@ def _refused(views: Views, request: Request, site: Site, form: Form, refusal: Re
             refusal = graver
     with _visit(views, request, site) as visit:
         visit = replace(visit, form=form, refusal=refusal)
-        if views.api or views.show is None or views.outside:
+        if views.api or views.show is None:
             return page.refused(visit, refusal, as_json=views.api)
         try:
             response = views.show(visit)
@@ -164,3 +164,14 @@ def _note_visit(site: Site, visit: Visit) -> None:
     """After the answer has gone, in a transaction of its own: reading a page waits for no writer."""
     with site.world.database.transaction() as db:
         members.note_visit(db, visit.signed_in.id, visit.now)
+
+
+async def nowhere(request: Request) -> Response:
+    """No such page, or not by this method."""
+    views = Views(show=_not_there, api=request.url.path.startswith("/api/"))
+    asked = Request({**request.scope, "method": "GET"})
+    return await to_thread.run_sync(_answer, views, asked, request.app.state.site, forms.Sent(), limiter=_READERS)
+
+
+def _not_there(visit: Visit) -> Response:
+    raise PageNotFound

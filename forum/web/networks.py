@@ -62,7 +62,7 @@ def show_network(visit: Visit) -> Response:
 def set_mode(visit: Visit) -> Response:
     network = networks.find_network(visit.db, visit.word("slug"))
     memberships.set_mode(visit.db, network, visit.signed_in, visit.form["mode"])
-    return page.redirect(page.local(visit.form["next"]) or "/me#networks")
+    return page.onward(visit.form["next"], "/me#networks")
 
 
 def leave(visit: Visit) -> Response:

@@ -17,6 +17,7 @@ from forum.errors import Invalid, NotFound, NotSignedIn, Refusal
 from forum.i18n import translations
 from forum.settings import Settings
 from forum.web import words
+from forum.web.paths import is_local
 from forum.web.visit import Visit
 
 STATIC = Path(__file__).parent / "static"
@@ -24,6 +25,7 @@ CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+PRIVATE, VARY = "private, no-cache", "Cookie, Accept-Language"
 AT_FIELD = {  # where a refusal's sentence stands; elsewhere it stands above the form
     errors.EmptyPost: "text",
     errors.TextTooLong: "text",
@@ -40,8 +42,8 @@ def render(visit: Visit, template: str, status: int = 200, *, private: bool = Tr
     facts = {"visit": visit, "member": visit.member, "language": visit.language, "refusal": visit.refusal, **facts}
     html = environment(visit.language).get_template(template).render(facts)
     response = Response(html, status, media_type="text/html")
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Cookie, Accept-Language"
+    response.headers["Cache-Control"] = PRIVATE
+    response.headers["Vary"] = VARY
     if private:
         response.headers["X-Robots-Tag"] = "noindex"
     return response
@@ -49,11 +51,35 @@ def render(visit: Visit, template: str, status: int = 200, *, private: bool = Tr
 
 def piece(visit: Visit, template: str, **facts: Any) -> str:
     """A part of a page, safe HTML."""
-    return Markup(environment(visit.language).get_template(template).render(visit=visit, language=visit.language, **facts))  # noqa: S704
+    return Markup(
+        environment(visit.language).get_template(template).render(visit=visit, language=visit.language, **facts)
+    )  # noqa: S704
+
+
+def tagged(response: Response, tag: str) -> Response:
+    response.headers["ETag"] = tag
+    return response
+
+
+def unchanged(tag: str) -> Response:
+    """What the reader has is still true (RFC 9110 15.4.5)."""
+    return Response(status_code=304, headers={"ETag": tag, "Cache-Control": PRIVATE, "Vary": VARY})
+
+
+def fragment(html: str, tag: str) -> Response:
+    """A piece for the script; not a page someone looks at, so it does not count as a visit."""
+    return Response(
+        html, media_type="text/html", headers={"ETag": tag, "Cache-Control": "private, max-age=0", "Vary": VARY}
+    )
 
 
 def redirect(path: str, status: int = 303) -> Response:
     return RedirectResponse(path, status)
+
+
+def onward(path: str, default: str) -> Response:
+    """On to where a form wants to go, if that is here."""
+    return redirect(path if is_local(path) else default)
 
 
 def refused(visit: Visit, refusal: Refusal, *, as_json: bool = False) -> Response:
@@ -71,7 +97,11 @@ def trouble(request: Request, *, as_json: bool = False) -> Response:
     said = translations(language).gettext("Something went wrong here. It has been noted; try again in a moment.")
     if as_json:
         return JSONResponse({"error": "Trouble", "message": said}, 500)
-    return Response(environment(language).get_template("trouble.html").render(said=said, language=language), 500, media_type="text/html")
+    return Response(
+        environment(language).get_template("trouble.html").render(said=said, language=language),
+        500,
+        media_type="text/html",
+    )
 
 
 def sealed(response: Response, request: Request) -> Response:
@@ -86,7 +116,7 @@ def sealed(response: Response, request: Request) -> Response:
 
 def is_whole(response: Response) -> bool:
     """A page someone looks at: not a file, a redirect or a piece that was fetched in the background."""
-    return response.status_code in (200, 304) and response.headers.get("Cache-Control") == "private, no-cache"
+    return response.status_code in (200, 304) and response.headers.get("Cache-Control") == PRIVATE
 
 
 # Cookies

@@ -10,13 +10,102 @@ from starlette.responses import Response
 from forum import attachments, networks, outbox, posts, threads
 from forum.attachments import Attachment
 from forum.errors import NotFound, PostNotFound
-from forum.tables import Network, Post, Thread
+from forum.tables import Membership, Network, Thread
 from forum.web import page
+from forum.web.paths import page_of, post_path
 from forum.web.visit import Visit
+
+FRESH_S = 300  # a name that changes is seen everywhere after so long
 
 
 def show_post(visit: Visit) -> Response:
     """A message's permanent address leads to where it stands now."""
-    post = readable_post(visit)
-    row = posts.whole(visit.db, post.id)
-    return page.redirect(threads_path(row))
+    row = readable_post(visit)
+    return page.redirect(post_path(row.slug, row.thread_id, row.subject, row.number))
+
+
+def show_deliveries(visit: Visit) -> Response:
+    """Who got this message how, and why oneself did or did not."""
+    row = readable_post(visit)
+    membership = visit.db.get(Membership, (row.network_id, visit.member.id)) if visit.member else None
+    return page.render(
+        visit,
+        "posts/deliveries.html",
+        post=row,
+        path=post_path(row.slug, row.thread_id, row.subject, row.number),
+        when=visit.moment(row.sent_at),
+        deliveries=outbox.deliveries(visit.db, posts.find_post(visit.db, row.id)),
+        mode=membership and membership.mode,
+        fate=visit.member and outbox.fate_of(visit.db, row.id, visit.member.id),
+        is_author=visit.member is not None and visit.member.id == row.author_id,
+    )
+
+
+def readable_post(visit: Visit) -> Row[Any]:
+    """The post in the path, if one may read it; one in a private network does not exist for others."""
+    row = posts.whole(visit.db, visit.number("post"))
+    network = visit.db.get_one(Network, row.network_id)
+    try:
+        networks.check_readable(visit.db, network, visit.member, visit.mail_address(row.slug, "owner"))
+    except NotFound:
+        raise PostNotFound from None
+    return row
+
+
+def shown(
+    visit: Visit, thread: Thread, network: Network, after: int, *, may_reply: bool
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many readers, so it is kept."""
+    index = threads.numbers_in(visit.db, thread.id, after)
+    kept = {row.id: visit.site.fragments.find(_key(visit, row.id, may_reply)) for row in index.rows}
+    if None in kept.values():
+        kept |= _made(visit, thread, network, after, may_reply)
+    since, me = visit.unread_since, visit.member and visit.member.id
+    first_new = next((row.id for row in index.rows if since and row.sent_at > since and row.author_id != me), None)
+    found = [{"html": kept[row.id], "number": row.number, "is_first_new": row.id == first_new} for row in index.rows]
+    return found, index.next is not None
+
+
+def _made(visit: Visit, thread: Thread, network: Network, after: int, may_reply: bool) -> dict[int, str | None]:
+    rows = threads.posts_in(visit.db, thread.id, after).rows
+    ids = [row.id for row in rows]
+    files, mailed = attachments.of_posts(visit.db, ids), outbox.mailed_to(visit.db, ids)
+    return {
+        row.id: visit.site.fragments.keep(
+            _key(visit, row.id, may_reply),
+            _html(visit, network, row, files.get(row.id, []), mailed.get(row.id, 0), may_reply),
+        )
+        for row in rows
+    }
+
+
+def _key(visit: Visit, post_id: int, may_reply: bool) -> tuple[object, ...]:
+    return post_id, visit.language, visit.time_zone, may_reply, int(visit.now.timestamp()) // FRESH_S
+
+
+def _html(
+    visit: Visit, network: Network, row: Row[Any], files: Sequence[Attachment], mailed_to: int, may_reply: bool
+) -> str:
+    return page.piece(
+        visit,
+        "threads/post.html",
+        post=row,
+        html=_under_our_headings(row.html),
+        folded=_under_our_headings(row.folded_html),
+        files=files,
+        mailed_to=mailed_to,
+        may_reply=may_reply,
+        when=visit.moment(row.sent_at),
+        parent_link=row.parent_number and _link(page_of(row.parent_number), page_of(row.number), row.parent_number),
+        page_of=page_of(row.number),
+        has_other_language=row.language != visit.language,
+    )
+
+
+def _link(there: int, here: int, number: int) -> str:
+    return f"#post-{number}" if there == here else f"?after={there}#post-{number}"
+
+
+def _under_our_headings(html: str) -> str:
+    """The page has h1, the messages h2; what members write as headings stands below them."""
+    return re.sub(r"<(/?)h([1-6])\b", lambda tag: f"<{tag[1]}h{min(6, int(tag[2]) + 2)}", html)

@@ -10,9 +10,10 @@ from starlette.responses import Response
 from forum import language, networks, outbox, posts, subscriptions, threads
 from forum.errors import BadChoice, NotFound, ThreadNotFound
 from forum.tables import Membership, Network, Post, Thread
-from forum.text import excerpt, words_of
+from forum.text import excerpt
 from forum.threads import PAGE
 from forum.web import page
+from forum.web.paths import page_of, post_path, thread_path
 from forum.web.posts import shown
 from forum.web.visit import Visit
 
@@ -73,20 +74,6 @@ def set_subscription(visit: Visit) -> Response:
     else:
         raise BadChoice(given=wanted, choices="follow, mute, usual")
     return page.redirect(thread_path(network.slug, thread.id, thread.subject) + "#follow")
-
-
-def thread_path(slug: str, thread_id: int, subject: str) -> str:
-    return f"/n/{slug}/{thread_id}-{words_of(subject)}".rstrip("-")
-
-
-def page_of(number: int) -> int:
-    """The `after` of the page on which the post with this number stands."""
-    return (number - 1) // PAGE * PAGE
-
-
-def post_path(slug: str, thread_id: int, subject: str, number: int) -> str:
-    query = f"?after={page_of(number)}" if page_of(number) else ""
-    return f"{thread_path(slug, thread_id, subject)}{query}#post-{number}"
 
 
 def listed(visit: Visit, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
@@ -195,7 +182,13 @@ def _answered(visit: Visit, thread: Thread) -> Post | None:
 
 def _excerpted(visit: Visit, post: Post) -> dict[str, Any]:
     row = posts.whole(visit.db, post.id)
-    return {"id": post.id, "number": post.number, "author": row.author, "language": post.language, "text": excerpt(post.text)}
+    return {
+        "id": post.id,
+        "number": post.number,
+        "author": row.author,
+        "language": post.language,
+        "text": excerpt(post.text),
+    }
 
 
 def _accepted(visit: Visit, network: Network, **where: Any) -> Response:

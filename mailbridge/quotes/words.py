@@ -32,7 +32,7 @@ FIELDS: dict[str, str] = {
     "subject": """
         subject; aihe; otsikko; ämne; rubrik; betreff; objet; sujet; oggetto; asunto; assunto; onderwerp; emne; temat; předmět; predmet;
         tárgy; тема; konu; subiect; subiectul; naslov; teema; temats; tema; θέμα; относно; naslov poruke; 件名; 主题; 主題; 主旨; 标题;
-        제목; נושא; הנדון; الموضوع; chủ đề; tiêu đề; perihal; subjek; เรื่อง; assumpte; gaia; efni; re
+        제목; נושא; הנדון; الموضوع; chủ đề; tiêu đề; perihal; subjek; เรื่อง; assumpte; gaia; efni
         """,
     "other": """
         reply-to; reply to; vastausosoite; svara till; svar til; antwort an; répondre à; rispondi a; responder a; antwoord aan; odpověď komu;
@@ -94,7 +94,7 @@ WROTE = tuple(
 # How such a line begins, when neither with a number nor with a name.
 LEADS = frozenset(
     """
-    on le am den il in el em op dne dnia w på lørdag d. d pada vào vao a la em: at στις dana datums em, 於 于 в у on: om kl kell kello in data
+    on le am den il in el em op dne dnia dňa w på d pada vào στις dana 於 于 в у og om a
     """.split()  # noqa: SIM905
 )
 WEEKDAYS = frozenset(

@@ -1,8 +1,9 @@
 """Bytes -> Letter. Pure: no database, no network, no clock; nothing in a mail makes it raise."""
 
 from mailbridge import auto, bounces
-from mailbridge.letter import Letter, Part, Person
-from mailbridge.quotes import trim
+from mailbridge.letter import Letter, Person
+from mailbridge.quotes import trimmed
+from mailbridge.quotes.footers import markers_in
 from mailbridge.read.bodies import gather
 from mailbridge.read.encoding import words
 from mailbridge.read.headers import date, ids, own_id, people, topic
@@ -17,7 +18,8 @@ def read(raw: bytes) -> Letter:
     bare, says_reply, says_forward = topic(subject)
     replied, references = ids(headers.all("in-reply-to")), ids(headers.all("references"))
     body = gather(mail)
-    text = body.text()
+    trim = trimmed(body.text(), is_forward=says_forward and not says_reply)
+    report = bounces.report(mail)
     return Letter(
         message_id=own_id(headers.first("message-id")),
         in_reply_to=replied,
@@ -31,12 +33,14 @@ def read(raw: bytes) -> Letter:
         to=people(headers.all("to") + headers.all("cc")),
         sent_at=date(headers.first("date")),
         language=words(headers.first("content-language"))[:40] or None,
-        parts=trim(text),
+        parts=trim.parts,
         files=tuple(body.files),
+        forwarded_from=trim.sender,
         auto=auto.reason(headers, subject),
         loop_ids=tuple(words(value) for name in ("list-id", "x-parvi-loop") for value in headers.all(name)),
-        bounced=bounces.bounced(mail),
-        is_bounce=bounces.is_bounce(mail),
-        complaint=bounces.is_complaint(mail),
+        bounced=report.bounced,
+        is_bounce=report.is_bounce,
+        complaint=report.is_complaint,
         authentication=tuple(" ".join(value.split()) for value in headers.all("authentication-results")),
+        markers=markers_in(trim.quoted),
     )

@@ -61,6 +61,9 @@ def words(value: str) -> str:
     """A header's text with its encoded words decoded; one line without control characters."""
     if "=?" in value:
         value = "".join(_runs(value))
+    if not value.isascii():
+        # Bytes nobody declared: see mime._head_text.
+        value = decoded(value.encode("utf-8", "surrogateescape"), "")
     return " ".join(value.translate(_CONTROL).split())
 
 
@@ -86,7 +89,7 @@ def _runs(value: str) -> list[str]:
 
 
 def _word(encoding: str, text: str) -> bytes:
-    raw = text.encode("utf-8", "replace")
+    raw = text.encode("utf-8", "surrogateescape")
     if encoding in "qQ":
         return binascii.a2b_qp(raw, header=True)
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
@@ -134,7 +137,7 @@ def _parameter(parts: list[tuple[int, bool, str]]) -> str:
     charset, _, rest = parts[0][2].partition("'")
     first = rest.partition("'")[2] if rest else parts[0][2]
     data = b"".join(
-        unquote_to_bytes(text) if is_encoded else text.encode("utf-8", "replace")
+        unquote_to_bytes(text) if is_encoded else text.encode("utf-8", "surrogateescape")
         for _, is_encoded, text in [(0, parts[0][1], first), *parts[1:]]
     )
     return decoded(data, charset)

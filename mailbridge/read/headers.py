@@ -17,7 +17,10 @@ _TAG = re.compile(r"\[[a-z0-9][a-z0-9._-]{0,60}\]\s*")
 # Reply and forward prefixes as programs write them, by language; a counter may follow: "Re[2]:", "Re (2):", "Re^2:".
 _REPLY = "re|vs|sv|aw|antw|antwort|ref|rif|res|resp|odp|vá|ynt|svar|rv-re|r|bls|atb|απ|σχετ|отв|на|回复|回覆|答复|返信|答覆|תגובה|رد|yan|ats|vast"
 _FORWARD = "fw|fwd|fwd fw|vl|vb|wg|tr|i|enc|rv|pd|továbbítás|ilt|doorst|videres|vs-fw|fs|přep|пер|пересл|πρθ|转发|轉寄|転送|הועבר|إعادة توجيه|pd|înt|trs|prosl"
-_PREFIX = re.compile(rf"\s*(?:(?P<reply>{_REPLY})|(?P<forward>{_FORWARD}))\s?(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}}|\d{{1,3}})?\s?[:：]\s*", re.I)
+_PREFIX = re.compile(
+    rf"\s*(?:(?P<reply>{_REPLY})|(?P<forward>{_FORWARD}))\s?(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}}|\d{{1,3}})?\s?[:：]\s*",
+    re.I,
+)
 
 
 def people(values: list[str]) -> tuple[Person, ...]:
@@ -47,7 +50,7 @@ def _people(value: str) -> list[Person]:
             # "undisclosed-recipients:;" and other groups: their name is nobody's.
             name, comment = [], ""
         elif angle is not None:
-            address = address if "@" in address else angle
+            address = address if "@" in address else angle.strip()
         elif quoted is not None:
             name.append(re.sub(r"\\(.)", r"\1", quoted))
         elif plain is not None:
@@ -57,28 +60,27 @@ def _people(value: str) -> list[Person]:
 
 
 def _add(found: list[Person], name: list[str], address: str, comment: str) -> None:
-    text = words(" ".join(name))
-    if not address and "@" in text:
-        address, text = _address_among(name)
-    address = _address(address)
+    text = " ".join(name)
+    if not address:
+        address, text = _address_among(text)
     # A quoted name is often an address, or quoted twice: 'anna@example.org'.
-    text = (text or words(comment)).strip("'\" ")
+    text = words(text or comment).strip("'\" ")
     if address or text:
-        found.append(Person(text[:200], address))
+        found.append(Person(text[:200], _address(address)))
 
 
-def _address_among(name: list[str]) -> tuple[str, str]:
-    tokens = words("".join(name)).split()
-    address = next((token for token in tokens if "@" in token), "")
-    return address, " ".join(token for token in tokens if token != address)
+def _address_among(text: str) -> tuple[str, str]:
+    """An address inside an encoded word is none: what proves the sender reads it so as well."""
+    bare = next((token for token in text.split() if "@" in token.strip("@")), "")
+    return bare, " ".join(token for token in text.split() if token != bare)
 
 
 def _address(text: str) -> str:
-    text = "".join(words(text).split()).removeprefix("mailto:")
+    text = "".join(text.split()).removeprefix("mailto:").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     # A source route (RFC 822): <@one,@two:anna@example.org>.
     if text.startswith("@") and ":" in text:
         text = text.rpartition(":")[2]
-    return text[:320] if "@" in text.strip("@") else ""
+    return text[:320]
 
 
 def ids(values: list[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mailbridge.read.encoding import decoded, unquoted_parameters
+from mailbridge.read.encoding import unquoted_parameters
 
 SIZE = 25_000_000
 DEPTH = 20
@@ -103,10 +103,20 @@ def _headers_and_body(raw: bytes) -> tuple[list[tuple[str, str]], bytes]:
         return [], raw.removeprefix(b"\r").removeprefix(b"\n")
     blank = _BLANK_LINE.search(raw, 0, HEADER_BYTES)
     head, body = (raw[: blank.start()], raw[blank.end() :]) if blank else (raw[:HEADER_BYTES], raw[HEADER_BYTES:])
-    fields, stray = _fields(decoded(head, ""))
+    fields, stray = _fields(_head_text(head))
     if not fields:
         return [], raw
-    return fields, (stray.encode() + b"\n\n" + body if stray else body)
+    return fields, (stray.encode("utf-8", "surrogateescape") + b"\n\n" + body if stray else body)
+
+
+def _head_text(head: bytes) -> str:
+    """Undecodable bytes stay as surrogates, so that an encoded word with raw letters in it can still be decoded."""
+    return head.decode("utf-8", "surrogateescape").replace("\0", "")
+
+
+def fields_of(head: str) -> list[tuple[str, str]]:
+    """The fields of a block of headers inside a part."""
+    return _fields(head)[0]
 
 
 def _fields(head: str) -> tuple[list[tuple[str, str]], str]:

@@ -16,7 +16,9 @@ _MANY = 0x1000
 
 
 def is_tnef(file: File) -> bool:
-    is_named = file.media_type in {"application/ms-tnef", "application/vnd.ms-tnef"} or file.name.lower() == "winmail.dat"
+    is_named = (
+        file.media_type in {"application/ms-tnef", "application/vnd.ms-tnef"} or file.name.lower() == "winmail.dat"
+    )
     return is_named and file.data[:4] == struct.pack("<I", _SIGNATURE)
 
 

@@ -1,0 +1,61 @@
+"""The roof: `parvi ...` commands. Only the ones that are asked for are imported, so that each starts fast."""
+
+import importlib
+import logging
+import sys
+
+import click
+import typer
+
+from forum.errors import Refusal
+from forum.schema import SchemaWrong
+from forum.settings import SettingsWrong
+
+NOUNS = {  # command -> the module of forum.commands in which it is
+    "demo": "demo",
+    "serve": "serve",
+    "web": "serve",
+    "bridge": "serve",
+    "work": "serve",
+    "migrate": "migrate",
+    "network": "network",
+    "member": "member",
+    "token": "member",
+    "mail": "mail",
+    "export": "export",
+}
+
+
+def main() -> None:
+    """Exit status: 0 done, 1 refused or something wrong, 2 wrong usage."""
+    try:
+        status = command_line(sys.argv[1:2])(standalone_mode=False)
+    except click.ClickException as wrong:
+        wrong.show()
+        status = 2
+    except click.exceptions.Exit as exit_:
+        status = exit_.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        status = 1
+    except (Refusal, SettingsWrong, SchemaWrong) as refusal:
+        print(refusal, file=sys.stderr)
+        status = 1
+    except Exception as error:  # noqa: BLE001  whatever it is, nobody should have to read a traceback
+        logging.getLogger("parvi").debug("a command failed", exc_info=True)
+        print(f"That should not have happened ({type(error).__name__}: {error}). Nothing was changed.", file=sys.stderr)
+        status = 1
+    sys.exit(status or 0)
+
+
+def command_line(words: list[str]) -> click.Command:
+    """All commands for the help, or just the module that holds the one asked for."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(help="A discussion forum for networks of professionals, bridged to e-mail.")(lambda: None)
+    wanted = [NOUNS[words[0]]] if words and words[0] in NOUNS else sorted(set(NOUNS.values()))
+    for noun in wanted:
+        importlib.import_module(f"forum.commands.{noun}").register(app)
+    return typer.main.get_command(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The application: every address of the site on one page."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from forum.web import (
+    api,
+    attachments,
+    dev,
+    door,
+    front,
+    health,
+    held,
+    members,
+    networks,
+    posts,
+    sign_in,
+    static_files,
+    threads,
+    unsubscribe,
+)
+from forum.web.door import View, Views, endpoint
+from forum.web.visit import Site
+from forum.world import World
+
+
+class Id(Convertor[int]):
+    """A number that every database takes."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", Id())
+
+
+def at(path: str, show: View | None = None, act: View | None = None, **more: object) -> Route:
+    """`show` answers GET, `act` POST; `more` as `Views` has it."""
+    methods = [method for method, view in (("GET", show), ("POST", act)) if view]
+    return Route(path, endpoint(Views(show, act, **more)), methods=methods)  # type: ignore[arg-type]
+
+
+ROUTES = [
+    at("/", front.show_front),
+    at("/networks", networks.show_networks),
+    at("/n/{slug}", networks.show_network),
+    at("/n/{slug}/new", threads.show_new, threads.start),
+    at("/n/{slug}/mode", act=networks.set_mode),
+    at("/n/{slug}/leave", act=networks.leave),
+    at("/n/{slug}/{thread:id}/subscription", act=threads.set_subscription),
+    at("/n/{slug}/{thread:id}-{words}", threads.show_thread, threads.write_reply),
+    at("/n/{slug}/{thread:id}", threads.show_thread, threads.write_reply),
+    at("/p/{post:id}", posts.show_post),
+    at("/p/{post:id}/mails", posts.show_deliveries),
+    at("/a/{attachment:id}", attachments.show_file),
+    at("/me", members.show_me, members.change),
+    at("/language", act=members.choose_language),
+    at("/sign-in", sign_in.show_address, sign_in.send_code),
+    at("/sign-in/code", sign_in.show_code, sign_in.enter, refused=sign_in.note_wrong_try),
+    at("/sign-out", act=sign_in.leave),
+    at("/sign-out/everywhere", act=sign_in.leave_everywhere),
+    at("/u/{token}", unsubscribe.show_unsubscribe, unsubscribe.unsubscribe, from_anywhere=True),
+    at("/held/{token}", held.show_held, held.confirm, outside=True),
+    at("/health", health.show_health),
+    Route("/static/{file}", static_files.show_file),
+]
+API = [
+    at(f"/api/v1{call.path}", **{call.role: call.view}, api=True)  # type: ignore[arg-type]
+    for call in api.CALLS
+]
+DEV = [
+    at("/dev/sign-in/{member:id}", dev.show_sign_in, dev.sign_in_as),
+    at("/dev/mail", dev.show_mailboxes),
+    at("/dev/mail/{address}", dev.show_mailbox, dev.write_mail, outside=True),
+    at("/dev/mail/{address}/{file}", dev.show_mail, dev.write_answer, outside=True),
+    at("/dev/mail/{address}/{file}/html", dev.show_html),
+]
+
+
+def create_app(world: World, confirm_held: Callable[[int], None] | None = None) -> Starlette:
+    """`confirm_held` works a held mail through again, given the id of its inbox row; the roof hands it in."""
+    routes = [*ROUTES, *API, *(DEV if world.settings.demo else [])]
+    app = Starlette(routes=routes, exception_handlers={404: _nowhere, 405: _nowhere})
+    app.state.site = Site(world, confirm_held)
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _nowhere(request: Request, error: Exception) -> Response:
+    return await door.nowhere(request)

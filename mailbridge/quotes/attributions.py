@@ -1,0 +1,103 @@
+"""The line above a quote: "On Monday Anna <anna@example.org> wrote:", in many languages, often wrapped."""
+
+import re
+from dataclasses import dataclass
+
+from mailbridge.quotes.lines import Line, fold, next_full
+from mailbridge.quotes.words import LEADS, WEEKDAYS, WROTE
+
+_WRAPPED = 5
+_LONGEST = 400
+_STARTS = frozenset(fold(word) for word in LEADS | WEEKDAYS)
+_VERBS = re.compile(
+    r"(?<![^\W\d_])(?:"
+    + "|".join(re.escape(fold(verb)) for verb in sorted(WROTE, key=len, reverse=True))
+    + r")(?![^\W\d_])"
+)
+_DATE = re.compile(r"(?:19|20)\d\d|\d{1,2}[:.h]\d\d|\d{1,2}[./]\s?\d{1,2}[./]|\d{1,2}/\d{1,2}")
+_TIME = re.compile(r"\d{1,2}[:.h]\d\d")
+_ADDRESS_AT_END = re.compile(r"[<(\[][^<>()\[\]\s]{0,200}@[^<>()\[\]]{1,200}[>)\]]{1,2}\s?[:：]?$")
+_ENDS = (":", "：", "--", "：-")
+_FIRST_WORD = re.compile(r"[\"'„“«»(]*([^\W\d_]+[.'-]?[^\W\d_]*)")
+
+
+@dataclass(slots=True)
+class Attribution:
+    """Lines start..end say who wrote what follows. `is_sure`: also when what follows is not marked as quoted."""
+
+    start: int
+    end: int
+    sender: str
+    is_sure: bool
+
+
+def attribution_at(lines: list[Line], at: int) -> Attribution | None:
+    """An attribution that begins at this line and is followed by a quote, or sure enough without."""
+    if not _may_begin(lines[at].bare):
+        return None
+    found = _read(lines, at)
+    if found is None:
+        return None
+    for later in range(at + 1, found.end):
+        # "See you on 12.5.", then the attribution proper.
+        if _first_word(lines[later].bare) in _STARTS and (inner := _read(lines, later)) and inner.end == found.end:
+            return None
+    return found
+
+
+def _may_begin(bare: str) -> bool:
+    return bool(bare) and ("@" in bare or any(map(str.isdigit, bare[:120])) or bool(_VERBS.search(fold(bare[:200]))))
+
+
+def _read(lines: list[Line], at: int) -> Attribution | None:
+    joined, depth = "", lines[at].depth
+    for number in range(at, min(len(lines), at + _WRAPPED)):
+        line = lines[number]
+        is_end_of_address = line.depth == depth + 1 and joined.rfind("<") > joined.rfind(">")
+        if not line.bare or not (line.depth == depth or is_end_of_address) or len(joined) > _LONGEST:
+            return None
+        joined = f"{joined} {'>' * is_end_of_address}{line.bare}".strip()
+        text = fold(joined).strip("-—_*~ ")
+        if (joined.endswith(_ENDS) or _ends_in_verb(text)) and (sure := _certainty(text, joined)) is not None:
+            follows = next_full(lines, number + 1, within=8)
+            is_quoted = follows is not None and lines[follows].depth > depth
+            if (sure or is_quoted) and len(joined) <= _LONGEST:
+                return Attribution(at, number + 1, joined, sure)
+            return None
+    return None
+
+
+def _ends_in_verb(text: str) -> bool:
+    """Some programs forget the colon. Then it takes an address as well."""
+    last = None
+    if "@" in text:
+        for last in _VERBS.finditer(text):
+            pass
+    return last is not None and last.end() == len(text)
+
+
+def _certainty(text: str, joined: str) -> bool | None:
+    """True: nobody writes that by hand. False: only with a quote below. None: no attribution."""
+    verb = _VERBS.search(text)
+    has_date, has_time, has_address = bool(_DATE.search(text)), bool(_TIME.search(text)), "@" in text
+    begins = text[:1].isdigit() or _first_word(joined) in _STARTS
+    if verb:
+        if begins and (has_address or has_date):
+            return has_address or has_time
+        if has_address or has_date:
+            return (has_date and has_address) or (has_time and _is_name(joined, verb.start()))
+        return False if verb.end() >= len(text.rstrip(":： ")) and verb.start() < 80 else None
+    if _ADDRESS_AT_END.search(text) and has_date:
+        return begins and "<" in text
+    return None
+
+
+def _is_name(joined: str, length: int) -> bool:
+    """Whether only a name stands before the verb."""
+    words = joined[:length].split()
+    return 0 < len(words) <= 4 and all(word[:1].isupper() for word in words)
+
+
+def _first_word(bare: str) -> str:
+    found = _FIRST_WORD.match(bare)
+    return fold(found[1]).strip(".'-") if found else ""

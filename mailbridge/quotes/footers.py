@@ -1,0 +1,41 @@
+"""The footer of our own mails, by which their quote is found in any language, and the marks of ours inside quotes."""
+
+import re
+
+from mailbridge.quotes.headers import any_block_end
+from mailbridge.quotes.lines import Line
+
+FOOTER = "_" * 15
+MARKS = 100
+
+_POST = re.compile(r"https?://[^\s/<>\"'()\[\]]{1,253}/p/\d{1,18}\b")
+_MESSAGE_ID = re.compile(r"<[^<>\s@]{1,250}@[^<>\s@]{1,250}>")
+_FOOTER_LINES = 12
+
+
+def footer_end(lines: list[Line], at: int) -> int | None:
+    """The line after our footer, if it begins at this line."""
+    if lines[at].bare != FOOTER:
+        return None
+    is_ours = False
+    for number in range(at + 1, min(len(lines), at + 1 + _FOOTER_LINES)):
+        if not lines[number].bare:
+            return number if is_ours else None
+        is_ours = is_ours or bool(_POST.search(lines[number].bare))
+    return min(len(lines), at + 1 + _FOOTER_LINES) if is_ours else None
+
+
+def intro_above(lines: list[Line], start: int, footer: int) -> int | None:
+    """Above our footer stands our mail, and above that some line or block, in whatever language, that names an address."""
+    for number in range(start, footer):
+        bare = lines[number].bare
+        if any_block_end(lines, number) or ("@" in bare and bare.endswith((":", "：")) and any(map(str.isdigit, bare))):
+            return number
+    return None
+
+
+def markers_in(text: str) -> tuple[str, ...]:
+    """Addresses of our posts and Message-IDs, in order, each once."""
+    found = dict.fromkeys(_POST.findall(text))
+    found.update(dict.fromkeys(_MESSAGE_ID.findall(text)))
+    return tuple(found)[:MARKS]

@@ -1,0 +1,165 @@
+"""The header block above another's mail ("From: Sent: To: Subject:"), and the line that announces it."""
+
+import re
+from dataclasses import dataclass, field
+
+from mailbridge.quotes.lines import Line, fold, next_full
+from mailbridge.quotes.words import FORWARDED, LABELS, ORIGINAL
+
+_FIELDS = {fold(label): name for label, name in LABELS.items()}
+_FORWARDED = tuple(fold(stem) for stem in FORWARDED)
+_ORIGINAL = frozenset(fold(words) for words in ORIGINAL)
+_DASHES = "-_=*#–—─━ "
+_COLON = re.compile("[:：]")
+_ANY_FIELD = re.compile(r"[*_]{0,2}[^\s:：<>@][^:：<>@]{0,30}[:：]\s?\S")
+_OUTLOOKS_RULE = 30
+_LONGEST_LABEL = 30
+_LONGEST_BLOCK = 40
+
+
+@dataclass(slots=True)
+class Block:
+    """Lines start..end announce a mail whose text begins at `end`; `sender` as it is written there."""
+
+    start: int
+    end: int
+    sender: str = ""
+    is_forward: bool = False
+
+
+@dataclass(slots=True)
+class _Fields:
+    end: int
+    values: dict[str, str] = field(default_factory=dict)
+
+
+def block_at(lines: list[Line], at: int) -> Block | None:
+    """A header block, or a line that announces one ("---- Forwarded message ----"), beginning at this line."""
+    bare = lines[at].bare
+    if bare[:1] in set(_DASHES) and (announced := _announcement(lines, at)):
+        return announced
+    if bare.endswith((":", "：")) or (len(bare) < 40 and fold(bare) in _ORIGINAL):
+        return _spoken_announcement(lines, at) or _plain_block(lines, at)
+    return _plain_block(lines, at) if field_of(bare) else None
+
+
+def _plain_block(lines: list[Line], at: int) -> Block | None:
+    found = _fields(lines, at)
+    return Block(at, found.end, found.values["from"]) if _is_header(found.values, 3) else None
+
+
+def _announcement(lines: list[Line], at: int) -> Block | None:
+    """-----Original Message-----, ----- Forwarded message ----- and the like, or a mere rule above a header block."""
+    words, rest = _between_dashes(lines[at].bare)
+    if words is None:
+        return None
+    below = _fields_below(lines, at)
+    is_forward = any(stem in words for stem in _FORWARDED)
+    needed = 2 if words else 3
+    if below and _is_header(below.values, needed):
+        return Block(at, below.end, below.values["from"], is_forward)
+    if not words and len(lines[at].bare) >= _OUTLOOKS_RULE and (end := any_block_end(lines, at + 1)):
+        return Block(at, end)
+    if is_forward and _is_inline_from(rest):
+        return Block(at, at + 1, rest.partition(":")[2], is_forward)
+    if words and (words in _ORIGINAL or is_forward):
+        return Block(at, at + 1, "", is_forward)
+    return None
+
+
+def _spoken_announcement(lines: list[Line], at: int) -> Block | None:
+    """Apple's "Begin forwarded message:", and "Alkuperäinen viesti:" without dashes."""
+    words = fold(lines[at].bare).rstrip(":： ")
+    is_forward = any(stem in words for stem in _FORWARDED)
+    if len(words) > 70 or not (is_forward or words in _ORIGINAL):
+        return None
+    below = _fields_below(lines, at)
+    if below and _is_header(below.values, 2):
+        return Block(at, below.end, below.values["from"], is_forward)
+    return None
+
+
+def _between_dashes(bare: str) -> tuple[str | None, str]:
+    """The folded words between two runs of dashes and what follows; ("", "") for a mere rule; None when it is neither."""
+    inner = bare.lstrip(_DASHES)
+    if not inner:
+        return ("", "") if len(bare) >= 3 else (None, "")
+    if len(bare) - len(inner) < 2:
+        return None, ""
+    for dash in ("--", "__", "==", "**", "—", "––", "─"):
+        words, found, rest = inner.partition(dash)
+        if found and len(words) < 100:
+            return fold(words.strip()), rest.strip(_DASHES)
+    return None, ""
+
+
+def _is_inline_from(rest: str) -> bool:
+    """Yahoo's text has the whole header block on the line of the announcement."""
+    return field_of(rest) == "from" and "@" in rest
+
+
+def _fields_below(lines: list[Line], at: int) -> _Fields | None:
+    first = next_full(lines, at + 1, within=4)
+    return _fields(lines, first) if first is not None and field_of(lines[first].bare) else None
+
+
+def _fields(lines: list[Line], at: int) -> _Fields:
+    found = _Fields(at)
+    name, wrapped = "", 0
+    for number in range(at, min(len(lines), at + _LONGEST_BLOCK)):
+        bare = lines[number].bare
+        if label := field_of(bare):
+            name, wrapped = label, 0
+            found.values.setdefault(name, _value(bare))
+        elif bare and name and wrapped < 6 and _continues(lines[number - 1].bare, bare):
+            wrapped += 1
+            found.values[name] += " " + bare
+        elif bare or not _goes_on(lines, number, found):
+            break
+        if bare:
+            found.end = number + 1
+    return found
+
+
+def _goes_on(lines: list[Line], at: int, found: _Fields) -> bool:
+    """Some programs put an empty line after each field."""
+    first = next_full(lines, at, within=3)
+    label = field_of(lines[first].bare) if first is not None else None
+    return label is not None and label not in found.values
+
+
+def _continues(above: str, bare: str) -> bool:
+    """A wrapped list of people, or a long subject; the text below a block that lacks an empty line is neither."""
+    return bool(above) and (above[-1] in ",;<" or bare[0] in "<[(" or ("@" in bare and bare[-1] in ">;,)]"))
+
+
+def field_of(bare: str) -> str | None:
+    """Which header field a line is, by its label in any language."""
+    colon = _colon(bare)
+    return _FIELDS.get(fold(bare[:colon].strip("*_ \t\xa0|"))) if colon > 0 else None
+
+
+def _colon(bare: str) -> int:
+    found = _COLON.search(bare, 0, _LONGEST_LABEL + 6)
+    return found.start() if found else -1
+
+
+def _value(bare: str) -> str:
+    return bare[_colon(bare) + 1 :].strip("* \t\xa0")
+
+
+def any_block_end(lines: list[Line], at: int) -> int | None:
+    """The line after what looks like a header block in a language we do not know: three fields, one with an address."""
+    end = at
+    while end < min(len(lines), at + 8) and _ANY_FIELD.match(lines[end].bare):
+        end += 1
+    return end if end - at >= 3 and any("@" in line.bare for line in lines[at:end]) else None
+
+
+def _is_header(values: dict[str, str], needed: int) -> bool:
+    """A sender and enough besides. "Från: 12.00 Till: 14.00" in an invitation is no sender."""
+    sender = values.get("from", "")
+    known = len(values.keys() - {"other"})
+    if not sender or known < needed:
+        return False
+    return "@" in sender or ("subject" in values and not any(letter.isdigit() for letter in sender))

@@ -1,0 +1,116 @@
+"""Where a stretch of someone's own words turns into a signature: delimiter, device, list footer, closing."""
+
+import re
+
+from mailbridge.quotes.lines import Line, fold, next_full
+from mailbridge.quotes.words import CLOSINGS, SENT_FROM
+
+_SENT_FROM = tuple(fold(words) for words in SENT_FROM)
+_CLOSINGS = frozenset(fold(words) for words in CLOSINGS)
+_LONGEST_CLOSING = max(len(words) for words in _CLOSINGS)
+_LIST_WORDS = (
+    "mailing list",
+    "listinfo",
+    "postituslista",
+    "sähköpostilista",
+    "unsubscribe",
+    "e-postlista",
+    "mailinglist",
+    "/groups/",
+    "mailman",
+)
+_BELOW_CLOSING = 12
+_SHORT = 70
+_SIGNED = re.compile(r"[-–—/~][^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$")
+_POSTSCRIPT = re.compile(r"(?:ps|p\.s|p\.\s?s\.|psst|edit|lisäys|jk|pps)\b", re.I)
+_NAME = re.compile(r"[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,3}[.!]?$")
+
+
+def signature_start(lines: list[Line], start: int, end: int) -> int:
+    """The line where the signature of lines start..end begins; `end` when there is none."""
+    end_of_text = end
+    while end_of_text > start and not lines[end_of_text - 1].bare:
+        end_of_text -= 1
+    for number in range(start, end_of_text):
+        if _is_delimiter(lines, number, end_of_text) or _is_list_footer(lines, number, end_of_text):
+            return _closing(lines, start, number)
+    found = _closing(lines, start, end_of_text)
+    return found if found < end_of_text else end
+
+
+def _is_delimiter(lines: list[Line], at: int, end: int) -> bool:
+    """ "-- " alone on its line (RFC 3676 4.3); without the space only near the end."""
+    text = lines[at].text.rstrip("\r\n")
+    if text in {"-- ", "--\xa0"}:
+        return True
+    return text.rstrip() == "--" and 0 < end - at - 1 <= 20
+
+
+def _is_list_footer(lines: list[Line], at: int, end: int) -> bool:
+    bare = lines[at].bare
+    if len(bare) < 2 or bare.strip("_-=") or end - at > 15:
+        return False
+    below = " ".join(line.bare for line in lines[at + 1 : end]).lower()
+    return any(words in below for words in _LIST_WORDS)
+
+
+def device_line(lines: list[Line], start: int, end: int) -> int | None:
+    """The line a phone or program put below the answer: "Lähetetty iPhonesta", "Get Outlook for Android"."""
+    return next((number for number in range(start, end) if is_device(lines[number].bare)), None)
+
+
+def is_device(bare: str) -> bool:
+    """ "Sent from my desk, is much easier than..." is a sentence."""
+    if not bare or len(bare) > 200:
+        return False
+    text = fold(bare).lstrip("-*_ •")
+    if not text.startswith(_SENT_FROM) and not text.endswith(("から送信", "gönderildi", "küldve")):
+        return False
+    words = text.partition("<")[0].partition("(http")[0].partition("http")[0].strip()
+    return len(words) <= 80 and ", " not in words and not words.endswith((",", ":", "?", "!"))
+
+
+def _closing(lines: list[Line], start: int, end: int) -> int:
+    """The closing formula, or the name set apart with a dash, if only a short signature follows; else `end`."""
+    found, full, name_at = end, 0, None
+    for number in range(end - 1, start, -1):
+        bare = lines[number].bare
+        if not bare:
+            continue
+        full += 1
+        if full > _BELOW_CLOSING or len(bare) > _SHORT + 30 or _POSTSCRIPT.match(bare):
+            break
+        if is_closing(bare):
+            found = number
+        elif full == 1 and _SIGNED.match(bare) and _stands_apart(lines, number, start):
+            name_at = number
+    return min(found, name_at) if name_at is not None else found
+
+
+def is_closing(bare: str) -> bool:
+    """A closing alone, or with the name after it."""
+    if len(bare) > _SHORT:
+        return False
+    text = fold(bare).strip(" ,.!*_-–—:;/")
+    if text in _CLOSINGS:
+        return len(text) > 1 or bare.lower() != text
+    head, _, name = _split_closing(bare)
+    return head in _CLOSINGS and bool(_NAME.match(name)) and name[:1].isupper()
+
+
+def _split_closing(bare: str) -> tuple[str, str, str]:
+    """ "Terveisin, Anna Virtanen" -> ("terveisin", ",", "Anna Virtanen"), by the longest closing that fits."""
+    words = bare.strip(" *_-–—/").split()
+    for count in range(min(len(words) - 1, 5), 0, -1):
+        head = fold(" ".join(words[:count])).strip(" ,.:;!/")
+        if head in _CLOSINGS:
+            return head, "", " ".join(words[count:]).strip(" /-–—*_")
+    return "", "", ""
+
+
+def _stands_apart(lines: list[Line], at: int, start: int) -> bool:
+    """Not the last of a list of dashes."""
+    above = next((lines[n].bare for n in range(at - 1, start - 1, -1) if lines[n].bare), "")
+    return not above.startswith(("-", "–", "—", "/", "~", "*", "•")) and (
+        at == 0 or not lines[at - 1].bare or len(above) < 400
+    )

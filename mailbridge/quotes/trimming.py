@@ -1,0 +1,190 @@
+"""One walk down the lines of a text, which tells own words from quoted ones."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mailbridge.letter import Kind, Part, Person
+from mailbridge.quotes import senders
+from mailbridge.quotes.attributions import Attribution, attribution_at
+from mailbridge.quotes.footers import footer_end, intro_above
+from mailbridge.quotes.headers import Block, block_at
+from mailbridge.quotes.lines import Line, fold, lines_of, next_full
+from mailbridge.quotes.signatures import device_line, signature_start
+from mailbridge.quotes.words import ANSWERS_BELOW
+
+_ANSWERS_BELOW = tuple(fold(words) for words in ANSWERS_BELOW)
+_WRAPPED_AT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """`parts` joined are the text. `sender`: who wrote the unquoted mail below. `quoted`: the text below the answer."""
+
+    parts: tuple[Part, ...]
+    sender: Person | None = None
+    quoted: str = ""
+
+
+def trim(text: str, is_forward: bool = False) -> tuple[Part, ...]:
+    """The text in parts; joined they are the whole text. `is_forward`: the subject said that a mail is passed on."""
+    return trimmed(text, is_forward).parts
+
+
+def own_text(parts: Iterable[Part]) -> str:
+    """What is shown."""
+    return "".join(part.text for part in parts if part.kind in {"own", "forward"})
+
+
+def folded_text(parts: Iterable[Part]) -> str:
+    """What is folded away, to be shown on request."""
+    return "".join(part.text for part in parts if part.kind in {"quote", "signature"})
+
+
+def trimmed(text: str, is_forward: bool = False) -> Trimmed:
+    """Linear in the length of the text."""
+    walk = _Walk(lines_of(text), is_forward)
+    walk.walk()
+    parts = _parts(walk)
+    quoted = "".join(part.text for part in parts if part.kind == "quote")
+    if not own_text(parts).strip():
+        parts = (Part("own", text),) if text else ()
+    return Trimmed(parts, walk.sender, quoted)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """`kinds` holds the stretches found: kind, first line, line after the last."""
+
+    lines: list[Line]
+    is_forward: bool
+    kinds: list[tuple[Kind, int, int]] = field(default_factory=list)
+    sender: Person | None = None
+    own_from: int = 0
+
+    def walk(self) -> None:
+        at = 0
+        while at < len(self.lines):
+            at = self._step(at)
+        self._own_until(len(self.lines))
+
+    def _step(self, at: int) -> int:
+        line = self.lines[at]
+        if not line.bare and not line.depth:
+            return at + 1
+        if found := block_at(self.lines, at):
+            return self._block(found)
+        if line.depth:
+            return self._quoted(at, at)
+        if said := attribution_at(self.lines, at):
+            return self._attributed(said)
+        if end := footer_end(self.lines, at):
+            return self._unannounced(at, end)
+        return at + 1
+
+    def _block(self, block: Block) -> int:
+        self.sender = self.sender or senders.of_field(block.sender)
+        start = block.start
+        if block.is_forward or (self.is_forward and not self.lines[start].depth):
+            return self._rest("forward", start, len(self.lines))
+        if self.lines[start].depth:
+            return self._quoted(start, start)
+        return self._below(start, block.end)
+
+    def _attributed(self, said: Attribution) -> int:
+        follows = next_full(self.lines, said.end, within=8)
+        if follows is not None and self.lines[follows].depth:
+            return self._quoted(said.start, follows)
+        self.sender = self.sender or senders.of_line(said.sender)
+        if self.is_forward:
+            return self._rest("forward", said.start, len(self.lines))
+        return self._below(said.start, said.end)
+
+    def _below(self, start: int, body: int) -> int:
+        """Another's mail without marks of quoting goes on to its end, which is seen only when it is ours."""
+        if not self._has_own(start):
+            return body
+        own = " ".join(line.bare for line in self.lines[max(self.own_from, start - 12) : start])
+        if len(own) < 400 and any(words in fold(own) for words in _ANSWERS_BELOW):
+            # Nothing of it can be folded safely.
+            return len(self.lines)
+        return self._rest("quote", start, self._end_of_ours(body))
+
+    def _end_of_ours(self, body: int) -> int:
+        for number in range(body, len(self.lines)):
+            if end := footer_end(self.lines, number):
+                return end
+        return len(self.lines)
+
+    def _unannounced(self, at: int, end: int) -> int:
+        """Our footer, but no line above it that we know: in a language we lack."""
+        start = intro_above(self.lines, self.own_from, at)
+        return self._rest("quote", at if start is None else start, end)
+
+    def _quoted(self, start: int, at: int) -> int:
+        """Marked lines, with blank ones and the debris of wrapping between them."""
+        end = at
+        while (follows := next_full(self.lines, end)) is not None:
+            if self.lines[follows].depth or (end > at and self._is_debris(follows)):
+                end = follows + 1
+            else:
+                break
+        while end < len(self.lines) and self.lines[end].depth:
+            end += 1
+        return self._rest("quote", start, max(end, at + 1))
+
+    def _is_debris(self, at: int) -> bool:
+        """The end of a quoted line that some program broke without marking it again."""
+        above, line = self.lines[at - 1], self.lines[at]
+        is_between = above.depth > 0 and at + 1 < len(self.lines) and self.lines[at + 1].depth > 0
+        return is_between and len(above.text) > _WRAPPED_AT and line.bare[:1].islower()
+
+    def _rest(self, kind: Kind, start: int, end: int) -> int:
+        self._own_until(start)
+        self.kinds.append((kind, start, end))
+        self.own_from = end
+        return end
+
+    def _own_until(self, end: int) -> None:
+        start = self.own_from
+        if start >= end:
+            return
+        device = device_line(self.lines, start, end)
+        if device is not None and self._has_own(device):
+            self._with_device(start, device, end)
+            return
+        signature = signature_start(self.lines, start, end)
+        self.kinds.append(("own", start, signature))
+        if signature < end:
+            self.kinds.append(("signature", signature, end))
+
+    def _with_device(self, start: int, device: int, end: int) -> None:
+        """Programs put "Sent from ..." between the answer and what is answered to."""
+        signature = signature_start(self.lines, start, device)
+        self.kinds.append(("own", start, signature))
+        self.kinds.append(("signature", signature, device + 1))
+        self.kinds.append(("quote", device + 1, end))
+
+    def _has_own(self, until: int) -> bool:
+        if any(kind == "own" and self._is_full(start, end) for kind, start, end in self.kinds):
+            return True
+        return self._is_full(self.own_from, until)
+
+    def _is_full(self, start: int, end: int) -> bool:
+        return any(re.search(r"\w", self.lines[n].bare) or self.lines[n].bare.strip("-_=*") for n in range(start, end))
+
+
+def _parts(walk: _Walk) -> tuple[Part, ...]:
+    """Stretches without a word join the one before; neighbours of one kind become one."""
+    merged: list[tuple[Kind, int, int]] = []
+    for kind, start, end in walk.kinds:
+        is_blank = not any(line.bare for line in walk.lines[start:end])
+        if merged and (merged[-1][0] == kind or is_blank):
+            merged[-1] = (merged[-1][0], merged[-1][1], end)
+        elif start < end:
+            merged.append((kind, start, end))
+    last = len(walk.lines)
+    return tuple(
+        Part(kind, "\n".join(line.text for line in walk.lines[s:e]) + ("\n" if e < last else ""))
+        for kind, s, e in merged
+    )
