@@ -87,12 +87,20 @@ class Committer:
         return None
 
 
+class SmtpServer(SMTP):
+    line_length_limit = LINE_LIMIT
+
+
+class LmtpServer(LMTP):
+    line_length_limit = LINE_LIMIT
+
+
 def smtp_server(door: Door, max_bytes: int, hostname: str) -> SMTP:
-    return _patient(SMTP(door, **_options(max_bytes, hostname)))
+    return SmtpServer(door, **_options(max_bytes, hostname))
 
 
 def lmtp_server(door: Door, max_bytes: int, hostname: str) -> LMTP:
-    return _patient(LMTP(door, **_options(max_bytes, hostname)))
+    return LmtpServer(door, **_options(max_bytes, hostname))
 
 
 def _options(max_bytes: int, hostname: str) -> dict[str, Any]:
@@ -105,13 +113,6 @@ def _options(max_bytes: int, hostname: str) -> dict[str, Any]:
         "auth_require_tls": True,
         "loop": asyncio.get_running_loop(),
     }
-
-
-def _patient(server: Any) -> Any:
-    """The limit is where its reader is made: raised there, since a class attribute would be everybody's."""
-    server._reader._limit = LINE_LIMIT
-    server.line_length_limit = LINE_LIMIT
-    return server
 
 
 def _ascii(sentence: str) -> str:

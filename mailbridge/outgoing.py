@@ -3,18 +3,20 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import OperationalError
 
 from forum import attachments, posts
 from forum.db import AnyRow, Db
 from forum.members import Recipient
 from forum.tables import Address, Member, Network, Notice, Outbox, Post
 from forum.world import World
+from mailbridge.journal import Journal, left_behind
 from mailbridge.postman import Answer, Envelope, Postman
 from mailbridge.write import Enclosure, PostMail, Rendered, Writer
 
@@ -43,6 +45,10 @@ class Outgoing:
     def __init__(self, world: World, writer: Writer, postman: Postman) -> None:
         self._world, self._writer, self._postman = world, writer, postman
         self._claim = world.random(8).hex()
+        folder = world.settings.data / "sent"
+        with left_behind(folder) as died:
+            recover(world, died)
+        self._journal = Journal(folder, self._claim)
 
     async def send_some(self) -> int:
         """Claims a batch, sends it, records how it went; answers how many there were."""
@@ -51,21 +57,40 @@ class Outgoing:
             return 0
         results: dict[int, Answer] = {}
         envelopes = await asyncio.to_thread(self._envelopes, owed, results)
-        sending = asyncio.create_task(
-            self._postman.deliver(envelopes, lambda envelope, answer: results.update({envelope.key: answer}))
-        )
-        open_rows = {row.id: row for row in owed}
-        while open_rows:
-            await asyncio.wait([sending], timeout=FLUSH_S)
-            ended = sending.done()
-            taken = {key: results.pop(key) for key in list(results)}
-            if ended:
-                sending.result()
-                taken |= {key: Answer("deferred", "not sent") for key in open_rows if key not in taken}
-            await asyncio.to_thread(
-                record, self._world, self._claim, [(open_rows.pop(key), taken[key]) for key in taken], list(open_rows)
-            )
+
+        def note(envelope: Envelope, answer: Answer) -> None:
+            if answer.outcome == "sent":
+                self._journal.note(envelope.key)
+            results[envelope.key] = answer
+
+        sending = asyncio.create_task(self._postman.deliver(envelopes, note))
+        await self._record_all(owed, results, sending)
+        self._journal.forget()
         return len(owed)
+
+    def close(self) -> None:
+        self._journal.close()
+
+    async def _record_all(self, owed: Sequence[Owed], results: dict[int, Answer], sending: asyncio.Task[None]) -> None:
+        """Every second what has been settled, until everything has; meanwhile the rest stays ours."""
+        rows = {row.id: row for row in owed}
+        while rows:
+            await asyncio.wait([sending], timeout=FLUSH_S)
+            if sending.done():
+                sending.result()
+                results |= {key: Answer("deferred", "not sent") for key in rows if key not in results}
+            settled = {key: results[key] for key in list(results)}
+            try:
+                still = [key for key in rows if key not in settled]
+                await asyncio.to_thread(
+                    record, self._world, self._claim, [(rows[k], settled[k]) for k in settled], still
+                )
+            except OperationalError:
+                log.exception("the database is away; what was sent is kept in mind")
+                await asyncio.sleep(FLUSH_S)
+                continue
+            for key in settled:
+                del rows[key], results[key]
 
     def _envelopes(self, owed: Sequence[Owed], results: dict[int, Answer]) -> list[Envelope]:
         with self._world.database.reading() as db:
@@ -148,6 +173,23 @@ def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still:
                 update(Outbox).where(Outbox.id.in_(still), Outbox.claim == claim).values(due_at=now + LEASE)
             )
         _forget_codes(db, [row.notice_id for row, answer in done if row.notice_id and _settles(row, answer)])
+
+
+def recover(world: World, died: Mapping[str, Sequence[int]]) -> None:
+    """What workers that died had sent is recorded; what they had only claimed is due again at once."""
+    now = world.clock()
+    for claim, sent in died.items():
+        with world.database.transaction() as db:
+            mine = update(Outbox).where(Outbox.claim == claim, Outbox.done_at.is_(None))
+            mine = mine.execution_options(synchronize_session=False)
+            for some in batched(sent, 500):
+                known = mine.where(Outbox.id.in_(some))
+                db.execute(known.values(done_at=now, outcome="sent", answer="sent before a crash"))
+            db.execute(mine.values(due_at=now, claim=None))
+
+
+def batched(items: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 def _settles(row: Owed, answer: Answer) -> bool:

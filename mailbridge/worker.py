@@ -29,6 +29,7 @@ async def work(world: World, stop: asyncio.Event) -> None:
         _again_and_again("outgoing", outgoing.send_some, stop),
         _sweep_now_and_then(world, stop),
     )
+    outgoing.close()
     await postman.close()
 
 

@@ -9,11 +9,10 @@ from mailbridge.quotes.words import LEADS, WEEKDAYS, WROTE
 _WRAPPED = 5
 _LONGEST = 400
 _STARTS = frozenset(fold(word) for word in LEADS | WEEKDAYS)
-_VERBS = re.compile(
-    r"(?<![^\W\d_])(?:"
-    + "|".join(re.escape(fold(verb)) for verb in sorted(WROTE, key=len, reverse=True))
-    + r")(?![^\W\d_])"
-)
+_ALL_VERBS = tuple(sorted((fold(verb) for verb in WROTE), key=len, reverse=True))
+_LONGEST_VERB = len(_ALL_VERBS[0])
+_VERBS = re.compile(r"(?<![^\W\d_])(?:" + "|".join(map(re.escape, _ALL_VERBS)) + r")(?![^\W\d_])")
+_DIGIT = re.compile(r"\d")
 _DATE = re.compile(r"(?:19|20)\d\d|\d{1,2}[:.h]\d\d|\d{1,2}[./]\s?\d{1,2}[./]|\d{1,2}/\d{1,2}")
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d")
 _ADDRESS_AT_END = re.compile(r"[<(\[][^<>()\[\]\s]{0,200}@[^<>()\[\]]{1,200}[>)\]]{1,2}\s?[:：]?$")
@@ -33,7 +32,7 @@ class Attribution:
 
 def attribution_at(lines: list[Line], at: int) -> Attribution | None:
     """An attribution that begins at this line and is followed by a quote, or sure enough without."""
-    if not _may_begin(lines[at].bare):
+    if not any(_may_end(line.bare) for line in lines[at : at + _WRAPPED]) or not _may_begin(lines[at].bare):
         return None
     found = _read(lines, at)
     if found is None:
@@ -45,8 +44,12 @@ def attribution_at(lines: list[Line], at: int) -> Attribution | None:
     return found
 
 
+def _may_end(bare: str) -> bool:
+    return bare.endswith(_ENDS) or fold(bare[-_LONGEST_VERB:]).endswith(_ALL_VERBS)
+
+
 def _may_begin(bare: str) -> bool:
-    return bool(bare) and ("@" in bare or any(map(str.isdigit, bare[:120])) or bool(_VERBS.search(fold(bare[:200]))))
+    return "@" in bare or bool(_DIGIT.search(bare, 0, 120)) or bool(_VERBS.search(fold(bare[:200])))
 
 
 def _read(lines: list[Line], at: int) -> Attribution | None:
@@ -57,23 +60,16 @@ def _read(lines: list[Line], at: int) -> Attribution | None:
         if not line.bare or not (line.depth == depth or is_end_of_address) or len(joined) > _LONGEST:
             return None
         joined = f"{joined} {'>' * is_end_of_address}{line.bare}".strip()
+        if not _may_end(line.bare):
+            continue
         text = fold(joined).strip("-—_*~ ")
-        if (joined.endswith(_ENDS) or _ends_in_verb(text)) and (sure := _certainty(text, joined)) is not None:
+        if (joined.endswith(_ENDS) or ("@" in text and text.endswith(_ALL_VERBS))) and (sure := _certainty(text, joined)) is not None:
             follows = next_full(lines, number + 1, within=8)
             is_quoted = follows is not None and lines[follows].depth > depth
             if (sure or is_quoted) and len(joined) <= _LONGEST:
                 return Attribution(at, number + 1, joined, sure)
             return None
     return None
-
-
-def _ends_in_verb(text: str) -> bool:
-    """Some programs forget the colon. Then it takes an address as well."""
-    last = None
-    if "@" in text:
-        for last in _VERBS.finditer(text):
-            pass
-    return last is not None and last.end() == len(text)
 
 
 def _certainty(text: str, joined: str) -> bool | None:

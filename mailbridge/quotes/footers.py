@@ -19,7 +19,7 @@ def footer_end(lines: list[Line], at: int) -> int | None:
         return None
     is_ours = False
     for number in range(at + 1, min(len(lines), at + 1 + _FOOTER_LINES)):
-        if not lines[number].bare:
+        if lines[number].bare in {"", FOOTER}:
             return number if is_ours else None
         is_ours = is_ours or bool(_POST.search(lines[number].bare))
     return min(len(lines), at + 1 + _FOOTER_LINES) if is_ours else None

@@ -14,7 +14,7 @@ _COLON = re.compile("[:：]")
 _ANY_FIELD = re.compile(r"[*_]{0,2}[^\s:：<>@][^:：<>@]{0,30}[:：]\s?\S")
 _OUTLOOKS_RULE = 30
 _LONGEST_LABEL = 30
-_LONGEST_BLOCK = 40
+_LONGEST_BLOCK = 30
 
 
 @dataclass(slots=True)
@@ -36,14 +36,16 @@ class _Fields:
 def block_at(lines: list[Line], at: int) -> Block | None:
     """A header block, or a line that announces one ("---- Forwarded message ----"), beginning at this line."""
     bare = lines[at].bare
-    if bare[:1] in set(_DASHES) and (announced := _announcement(lines, at)):
+    if bare[:1] in _DASHES and (announced := _announcement(lines, at)):
         return announced
     if bare.endswith((":", "：")) or (len(bare) < 40 and fold(bare) in _ORIGINAL):
         return _spoken_announcement(lines, at) or _plain_block(lines, at)
-    return _plain_block(lines, at) if field_of(bare) else None
+    return _plain_block(lines, at)
 
 
 def _plain_block(lines: list[Line], at: int) -> Block | None:
+    if not field_of(lines[at].bare):
+        return None
     found = _fields(lines, at)
     return Block(at, found.end, found.values["from"]) if _is_header(found.values, 3) else None
 
@@ -109,8 +111,10 @@ def _fields(lines: list[Line], at: int) -> _Fields:
     for number in range(at, min(len(lines), at + _LONGEST_BLOCK)):
         bare = lines[number].bare
         if label := field_of(bare):
+            if label in found.values and label != "other":
+                break
             name, wrapped = label, 0
-            found.values.setdefault(name, _value(bare))
+            found.values[name] = _value(bare)
         elif bare and name and wrapped < 6 and _continues(lines[number - 1].bare, bare):
             wrapped += 1
             found.values[name] += " " + bare

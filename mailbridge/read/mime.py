@@ -162,14 +162,22 @@ def _guessed(body: bytes) -> bytes:
 
 def _next_mark(body: bytes, mark: bytes, start: int) -> tuple[int, int, bool] | None:
     """Where the next boundary line begins (with the line break before it) and ends, and whether it is the closing one."""
-    while mark and (at := body.find(mark, start)) >= 0:
+    while mark and (at := _line_with(body, mark, start)) >= 0:
         line_end = body.find(b"\n", at)
         line_end = len(body) if line_end < 0 else line_end + 1
         rest = body[at + len(mark) : min(line_end, at + len(mark) + 100)].strip()
-        if (at == 0 or body[at - 1] in b"\r\n") and rest in {b"", b"--"}:
+        if rest in {b"", b"--"}:
             return _before(body, at), line_end, rest == b"--"
-        start = at + len(mark)
+        start = line_end
     return None
+
+
+def _line_with(body: bytes, mark: bytes, start: int) -> int:
+    """The next line from `start`, where a line begins, that begins with the mark."""
+    if body.startswith(mark, start):
+        return start
+    found = body.find(b"\n" + mark, start)
+    return found + 1 if found >= 0 else -1
 
 
 def _before(body: bytes, at: int) -> int:
