@@ -4,13 +4,14 @@ import gettext
 import io
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -24,11 +25,15 @@ ENGLISH = "en"
 
 @cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The catalogue, read from its .po so that nothing compiled can be stale. English is in the code."""
+    """The catalogues of pages and mails, read from their .po so that nothing compiled is stale. English is in the code."""
     if language not in LANGUAGES or language == ENGLISH:
         return gettext.NullTranslations()
-    with open(LOCALE / f"{language}.po", "rb") as file:
-        catalogue = read_po(file, locale=language)
+    catalogue = Catalog(locale=language)
+    for name in (f"{language}.po", f"{language}.mail.po"):
+        with open(LOCALE / name, "rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id and message.string:
+                    catalogue[message.id] = message
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
@@ -66,6 +71,7 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(20_000)
 def moment(when: datetime, language: str, time_zone: str = "Europe/Helsinki") -> str:
     """ "ma 23.11.2026 klo 8.09", "mån 23 nov. 2026 kl. 08:09", "Mon 23 Nov 2026 at 08:09"."""
     return format_datetime(
@@ -73,6 +79,7 @@ def moment(when: datetime, language: str, time_zone: str = "Europe/Helsinki") ->
     )
 
 
+@lru_cache(20_000)
 def short_moment(when: datetime, now: datetime, language: str, time_zone: str = "Europe/Helsinki") -> str:
     """The clock today, day and month this year, the whole date before."""
     here, today = when.astimezone(zone(time_zone)), now.astimezone(zone(time_zone))

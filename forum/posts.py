@@ -126,13 +126,21 @@ def by_message_id(db: Db, network_id: int, message_ids: Sequence[str]) -> Post |
 def ancestors(db: Db, post: Post, limit: int = 10) -> list[str]:
     """Message-IDs from the thread's first post down to the parent, oldest first; at most `limit`, the oldest one kept."""
     ids: list[str] = []
-    step = post.parent_id
+    step = _above(db, post)
     while step is not None and len(ids) < 100:
-        row = db.execute(select(Post.message_id, Post.parent_id).where(Post.id == step)).one()
-        ids.append(row.message_id)
-        step = row.parent_id
+        ids.append(step.message_id)
+        step = _above(db, step)
     ids.reverse()
     return ids if len(ids) <= limit else [ids[0], *ids[-limit + 1 :]]
+
+
+def _above(db: Db, post: Post | AnyRow) -> AnyRow | None:
+    """What a post answers; when it does not say, the first of its thread, so that mail programs keep them together."""
+    if post.parent_id is None and post.number == 1:
+        return None
+    first = (Post.thread_id == post.thread_id) & (Post.number == 1)
+    above = first if post.parent_id is None else Post.id == post.parent_id
+    return db.execute(select(Post.message_id, Post.parent_id, Post.thread_id, Post.number).where(above)).first()
 
 
 def in_network(db: Db, network_id: int, after: int = 0, limit: int = 500) -> Sequence[AnyRow]:

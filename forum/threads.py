@@ -14,6 +14,10 @@ from forum.tables import Member, Membership, Network, Organisation, Post, Thread
 
 PAGE = 50
 
+# Made once: an alias costs more to build than the query to run.
+_first, _last, _answered = aliased(Post), aliased(Post), aliased(Post)
+_starter, _latest, _asker = aliased(Member), aliased(Member), aliased(Member)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -53,14 +57,13 @@ def lately(db: Db, member: Member, limit: int = 30) -> Sequence[AnyRow]:
 def posts_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:
     """Posts by number: id, number, parent_id, parent_number, parent_author, author_id, author, organisation, sent_at, language,
     came_by, landed_by, text, html, folded_html. `after` is the number before the first one."""
-    answered, asker = aliased(Post), aliased(Member)
     rows = db.execute(
         select(
             Post.id,
             Post.number,
             Post.parent_id,
-            answered.number.label("parent_number"),
-            asker.name.label("parent_author"),
+            _answered.number.label("parent_number"),
+            _asker.name.label("parent_author"),
             Post.author_id,
             Member.name.label("author"),
             Organisation.name.label("organisation"),
@@ -74,8 +77,8 @@ def posts_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:
         )
         .join(Member, Member.id == Post.author_id)
         .outerjoin(Organisation, Organisation.id == Member.organisation_id)
-        .outerjoin(answered, answered.id == Post.parent_id)
-        .outerjoin(asker, asker.id == answered.author_id)
+        .outerjoin(_answered, _answered.id == Post.parent_id)
+        .outerjoin(_asker, _asker.id == _answered.author_id)
         .where(Post.thread_id == thread_id, Post.number > after)
         .order_by(Post.number)
         .limit(limit + 1)
@@ -129,7 +132,6 @@ def bump(db: Db, thread: Thread, sent_at: datetime) -> int:
 
 
 def _summaries(*more: Any) -> AnySelect:
-    first, last, starter, latest = aliased(Post), aliased(Post), aliased(Member), aliased(Member)
     return (
         select(
             Thread.id,
@@ -138,14 +140,14 @@ def _summaries(*more: Any) -> AnySelect:
             Thread.last_post_at,
             Thread.posts,
             Thread.locked_at,
-            starter.name.label("starter"),
-            latest.name.label("last_author"),
+            _starter.name.label("starter"),
+            _latest.name.label("last_author"),
             *more,
         )
-        .join(first, (first.thread_id == Thread.id) & (first.number == 1))
-        .join(starter, starter.id == first.author_id)
-        .join(last, (last.thread_id == Thread.id) & (last.number == Thread.posts))
-        .join(latest, latest.id == last.author_id)
+        .join(_first, (_first.thread_id == Thread.id) & (_first.number == 1))
+        .join(_starter, _starter.id == _first.author_id)
+        .join(_last, (_last.thread_id == Thread.id) & (_last.number == Thread.posts))
+        .join(_latest, _latest.id == _last.author_id)
     )
 
 

@@ -51,10 +51,12 @@ class Addresses:
 
     def read(self, address: str) -> Target | None:
         """What the address stands for; None when we never made it. Whether the network exists is not known here."""
+        if address.lower() == "postmaster":
+            return Target("operator")  # RFC 5321 4.5.1: with or without a domain
         local = address.rpartition("@")[0].lower()
-        if not self.ours(address) or not local:
-            return None
         slug, plus, rest = local.partition("+")
+        if not self.ours(address) or not slug:
+            return None
         if not plus:
             return Target("operator") if slug in OPERATOR else Target("network", slug)
         if slug == "b":

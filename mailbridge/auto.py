@@ -4,7 +4,15 @@ import re
 
 from mailbridge.read.mime import Headers
 
-_SAYS_SO = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation", "x-mail-autoreply", "x-amazon-auto-reply")
+_SAYS_SO = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-autoresponder",
+    "x-auto-reply",
+    "x-vacation",
+    "x-mail-autoreply",
+    "x-amazon-auto-reply",
+)
 _PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
 # How an absence note's subject begins. Exchange and Gmail put a colon and the original subject behind it.
 _BEGINS = re.compile(
@@ -15,7 +23,9 @@ _BEGINS = re.compile(
     r"automatisch antwoord|automatisk svar|automatická odpověď|autoodpowiedź|automatyczna odpowiedź|automaatvastus|автоответ|automātiska atbilde)\b",
     re.I,
 )
-_BEFORE_COLON = re.compile(r"(?:poissa|lomalla|frånvaro|på semester|semester|ooo|auto|absence|vacation|on leave)\s*:", re.I)
+_BEFORE_COLON = re.compile(
+    r"(?:poissa|lomalla|frånvaro|på semester|semester|ooo|auto|absence|vacation|on leave)\s*:", re.I
+)
 # The whole subject, with nothing but a time after it: "Olen poissa tiistain kokouksesta" is a person's.
 _WHOLE = re.compile(
     r"(?:olen (?:lomalla|poissa|vuosilomalla|perhevapaalla|vapaalla|virkavapaalla|kesälomalla|poissa toimistosta)|(?:jag )?är på semester|"

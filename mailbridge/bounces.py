@@ -14,7 +14,9 @@ from mailbridge.read.mime import Entity, Headers, fields_of
 
 _STATUS_PARTS = {"message/delivery-status", "message/global-delivery-status"}
 _DAEMONS = re.compile(r"(?:mailer-?daemon|post-?master|mdaemon|mail-?administrator|mail-?delivery)(?=$|[+.@_-])", re.I)
-_DAEMON_NAMES = re.compile(r"mail delivery|delivery (?:sub)?system|system administrator|mail administrator|post ?master|mailer.daemon", re.I)
+_DAEMON_NAMES = re.compile(
+    r"mail delivery|delivery (?:sub)?system|system administrator|mail administrator|post ?master|mailer.daemon", re.I
+)
 _SUBJECTS = re.compile(
     r"undeliver|delivery (?:status|failure|problem|report|delayed|has failed|notification)|failure notice|returned mail|return(?:ed|ing) to sender|"
     r"mail (?:delivery|system error|could not)|failed mail|nondeliverable|non-delivery|could not be delivered|not delivered|failure delivery|"
@@ -24,12 +26,17 @@ _SUBJECTS = re.compile(
     re.I,
 )
 # Where the text of the server ends and the returned mail begins.
-_COPY = re.compile(r"^[ \t>]*-{2,}.{0,80}(?:copy of|original|returned|unsent|below)|^(?:received|return-path|message-id):", re.I | re.M)
+_COPY = re.compile(
+    r"^[ \t>]*-{2,}.{0,80}(?:copy of|original|returned|unsent|below)|^(?:received|return-path|message-id):", re.I | re.M
+)
 _ADDRESS = r"[^\s<>()\[\]\",;:@]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,24}"
 _LISTED = re.compile(rf"^[ \t]{{0,8}}<({_ADDRESS})>[ \t]?:?[ \t]*(.{{0,300}})", re.M)
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _BASIC = re.compile(r"(?:^|[\s:(-])([45]\d\d)[\s-]")
-_WILL_RETRY = re.compile(r"will (?:be retried|keep trying|continue to try|try again)|warning message only|yritetään (?:vielä|uudelleen)|försöker igen|delayed", re.I)
+_WILL_RETRY = re.compile(
+    r"will (?:be retried|keep trying|continue to try|try again)|warning message only|yritetään (?:vielä|uudelleen)|försöker igen|delayed",
+    re.I,
+)
 _TEXT = 100_000
 _MANY = 500
 
@@ -135,7 +142,11 @@ def _is_masked(address: str) -> bool:
 
 def _failed_recipients(headers: Headers) -> tuple[Bounced, ...]:
     """Exim's own header."""
-    return tuple(Bounced(person.address, permanent=True) for person in people(headers.all("x-failed-recipients")) if person.address)
+    return tuple(
+        Bounced(person.address, permanent=True)
+        for person in people(headers.all("x-failed-recipients"))
+        if person.address
+    )
 
 
 def _from_text(mail: Entity) -> tuple[Bounced, ...]:

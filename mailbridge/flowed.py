@@ -24,8 +24,9 @@ def _stuffed(line: str) -> str:
 
 
 def _wrap(line: str) -> list[str]:
+    """Never after so few letters that a line could be "-- ", which begins a signature (4.3)."""
     out, rest = [], line
-    while len(rest) > WIDTH and (cut := rest.rfind(" ", 1, WIDTH)) > 0:
+    while len(rest) > WIDTH and (cut := rest.rfind(" ", 3, WIDTH)) > 0:
         out.append(rest[:cut] + " ")
         rest = rest[cut + 1 :]
     return [*out, rest]

@@ -47,7 +47,9 @@ def left_behind(folder: Path) -> Iterator[dict[str, list[int]]]:
                 os.close(file)
                 continue
             held.append((path, file))
-            found[path.stem] = [int(line) for line in re.findall(rb"(\d+)\n", path.read_bytes())]  # a torn last line is none
+            found[path.stem] = [
+                int(line) for line in re.findall(rb"(\d+)\n", path.read_bytes())
+            ]  # a torn last line is none
         yield found
         for path, _ in held:
             path.unlink(missing_ok=True)

@@ -5,20 +5,20 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import OperationalError
 
-from forum import attachments, posts
 from forum.db import AnyRow, Db
 from forum.members import Recipient
-from forum.tables import Address, Member, Network, Notice, Outbox, Post
+from forum.tables import Address, Member, Notice, Outbox
 from forum.world import World
 from mailbridge.journal import Journal, left_behind
 from mailbridge.postman import Answer, Envelope, Postman
-from mailbridge.write import Enclosure, PostMail, Rendered, Writer
+from mailbridge.variants import Variants
+from mailbridge.write import Rendered, Writer
 
 log = logging.getLogger("parvi.outgoing")
 
@@ -94,19 +94,19 @@ class Outgoing:
 
     def _envelopes(self, owed: Sequence[Owed], results: dict[int, Answer]) -> list[Envelope]:
         with self._world.database.reading() as db:
-            rendered = _Variants(self._world, self._writer, db)
+            variants = Variants(self._world, self._writer, db)
             envelopes = []
             for row in owed:
                 if row.to is None:
                     results[row.id] = Answer("refused", "no address of this member gets mail")
-                elif (envelope := self._envelope(rendered, row, row.to, results)) is not None:
+                elif (envelope := self._envelope(variants, row, row.to, results)) is not None:
                     envelopes.append(envelope)
         return envelopes
 
-    def _envelope(self, rendered: "_Variants", row: Owed, to: Recipient, results: dict[int, Answer]) -> Envelope | None:
+    def _envelope(self, variants: Variants, row: Owed, to: Recipient, results: dict[int, Answer]) -> Envelope | None:
         """A post that cannot be written is set aside and alarmed; it must not keep the others waiting."""
         try:
-            variant, personal = rendered.of(row, to)
+            variant, personal = self._variant(variants, row, to)
         except Exception:
             log.exception("mail %s cannot be written", row.id)
             results[row.id] = Answer("deferred", "the mail could not be written")
@@ -118,6 +118,12 @@ class Outgoing:
             self._writer.address(variant, personal),
             variant.body,
         )
+
+    def _variant(self, variants: Variants, row: Owed, to: Recipient) -> tuple[Rendered, list[bytes]]:
+        if row.post_id is not None:
+            return variants.of_post(row.post_id, to)
+        assert row.notice_id is not None
+        return variants.of_notice(row.notice_id, to)
 
 
 def claim(world: World, claim: str, limit: int = BATCH) -> list[Owed]:
@@ -147,7 +153,7 @@ def claim(world: World, claim: str, limit: int = BATCH) -> list[Owed]:
 
 
 def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still: Sequence[int]) -> None:
-    """What the peer said, in one transaction; and the lease of what is still under way is renewed. Rows that are not ours any more are left."""
+    """What the peer said; the lease of what is still under way is renewed. Rows that are ours no more are left."""
     now = world.clock()
     mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim, Outbox.done_at.is_(None))
     with world.database.transaction() as db:
@@ -246,71 +252,3 @@ def _forget_codes(db: Db, notice_ids: Sequence[int]) -> None:
             .values(facts={})
             .execution_options(synchronize_session=False)
         )
-
-
-class _Variants:
-    """Each post once for each language, kept while a batch is written."""
-
-    def __init__(self, world: World, writer: Writer, db: Db) -> None:
-        self._world, self._writer, self._db = world, writer, db
-        self._mails: dict[int, PostMail] = {}
-        self._rendered: dict[tuple[int, str], Rendered] = {}
-        self._networks: dict[int, int] = {}
-
-    def of(self, row: Owed, to: Recipient) -> tuple[Rendered, list[bytes]]:
-        if row.post_id is None:
-            return self._notice(row, to), self._writer.to(to)
-        mail = self._mails.get(row.post_id) or self._load(row.post_id)
-        key = (row.post_id, to.language)
-        if key not in self._rendered:
-            self._rendered[key] = self._writer.post(mail, to.language)
-        unsubscribe = self._world.tokens.make("unsubscribe", self._networks[row.post_id], to.member_id or 0)
-        return self._rendered[key], self._writer.personal(to, mail.slug, mail.post_id, unsubscribe)
-
-    def _notice(self, row: Owed, to: Recipient) -> Rendered:
-        notice = self._db.get_one(Notice, row.notice_id)
-        message_id = f"<notice-{notice.id}@{self._world.settings.mail_domain}>"
-        return self._writer.notice(notice.kind, notice.facts, to, message_id, notice.owed_at)
-
-    def _load(self, post_id: int) -> PostMail:
-        row = posts.whole(self._db, post_id)
-        network = self._db.get_one(Network, row.network_id)
-        mail = PostMail(
-            post_id,
-            row.slug,
-            row.network,
-            network.tags_subjects,
-            row.subject,
-            row.number,
-            row.author,
-            row.organisation or "",
-            row.language,
-            row.sent_at,
-            row.text,
-            row.html,
-            row.message_id,
-            posts.ancestors(self._db, self._db.get_one(Post, post_id)),
-            self._enclosures(post_id),
-        )
-        self._mails[post_id], self._networks[post_id] = mail, row.network_id
-        return mail
-
-    def _enclosures(self, post_id: int) -> list[Enclosure]:
-        """All of them go along if their sum is within the limit; otherwise all are links, so that nobody wonders which came."""
-        files = attachments.of_posts(self._db, [post_id]).get(post_id, [])
-        along = sum(file.size for file in files) <= self._world.settings.attach_limit_mb * 1_000_000
-        return [
-            Enclosure(
-                file.name,
-                file.media_type,
-                file.size,
-                f"{self._world.settings.base_url}/a/{file.id}",
-                file.content_id,
-                self._world.files.read(file.digest) if along else None,
-            )
-            for file in files
-        ]
-
-
-def due_soon(db: Db, now: datetime) -> bool:
-    return db.scalar(select(Outbox.id).where(Outbox.done_at.is_(None), Outbox.due_at <= now).limit(1)) is not None

@@ -1,6 +1,7 @@
 """The only SMTP client: pipelined, on a few kept connections; and its stand-in that catches mail in a folder.
 
-A copy's content and the next copy's MAIL, RCPT and DATA go out together, so that each copy costs one round trip (RFC 2920 3.1).
+A copy's content and the next copy's MAIL, RCPT and DATA go out together, so that each copy costs one round trip
+(RFC 2920 3.1).
 """
 
 import asyncio
@@ -18,10 +19,12 @@ from typing import Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
 from forum.settings import SettingsWrong
+from forum.text import one_line
 
 Outcome = Literal["sent", "refused", "deferred"]
 PATIENCE_S = 120  # for one answer; RFC 5321 4.5.3.2 asks for minutes
 CONNECTIONS = 4
+NEAR = frozenset({"localhost", "127.0.0.1", "::1"})  # a password may go there unencrypted
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Envelope:
     recipient: str
     head: bytes
     body: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + len(self.body)
 
 
 @dataclass(frozen=True)
@@ -55,50 +62,57 @@ class Broken(Exception):
     """The connection, or what came over it, cannot be used any more."""
 
 
+TROUBLE = (OSError, Broken, TimeoutError)  # an ssl.SSLError is an OSError
+
+
 class SmtpPostman:
     """To a relay, by SMTP or LMTP; `url` as PARVI_RELAY."""
 
-    def __init__(self, url: str, hello: str, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, hello: str, connections: int = CONNECTIONS, patience_s: float = PATIENCE_S) -> None:
         parts = urlsplit(url)
         if not parts.hostname:
             raise SettingsWrong(f"PARVI_RELAY should be like smtp://mail.example.org:25, not “{url}”.")
         self._scheme, self._host = parts.scheme, parts.hostname
         self._port = parts.port or {"smtp": 25, "smtps": 465, "lmtp": 24}[parts.scheme]
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._hello, self._connections = hello, connections
+        self._hello, self._connections, self._patience_s = hello, connections, patience_s
         self._kept: list[_Connection] = []
 
     async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
         waiting = deque(envelopes)
         wanted = min(self._connections, -(-len(envelopes) // 10))
-        await asyncio.gather(*(self._work_off(waiting, note) for _ in range(wanted)))
-        for envelope in waiting:  # no connection was to be had
-            note(envelope, Answer("deferred", "the mail server could not be reached"))
+        troubles = await asyncio.gather(*(self._work_off(waiting, note) for _ in range(wanted)))
+        why = next(filter(None, troubles), "no connection was to be had")
+        for envelope in waiting:
+            note(envelope, Answer("deferred", f"the mail server could not be reached: {why}"))
 
     async def close(self) -> None:
         for connection in self._kept:
             await connection.quit()
         self._kept.clear()
 
-    async def _work_off(self, waiting: deque[Envelope], note: Note) -> None:
+    async def _work_off(self, waiting: deque[Envelope], note: Note) -> str:
+        """Until none is waiting, or no connection will carry them; then answers why."""
         while waiting:
             try:
                 connection = self._kept.pop() if self._kept else await self._connect()
-            except (OSError, Broken, TimeoutError, ssl.SSLError):
-                return
+            except TROUBLE as trouble:
+                return _why(trouble)
             try:
                 await connection.send(waiting, note)
+                connection.has_worked = True
                 self._kept.append(connection)
-            except (OSError, Broken, TimeoutError):
+            except TROUBLE as trouble:
                 connection.drop()
-                if not connection.fresh_and_useful:
-                    return
+                if not connection.has_worked:
+                    return _why(trouble)
+        return ""
 
     async def _connect(self) -> "_Connection":
         context = ssl.create_default_context() if self._scheme == "smtps" else None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(min(30, self._patience_s)):
             reader, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
-            connection = _Connection(reader, writer)
+            connection = _Connection(reader, writer, self._patience_s)
             try:
                 await connection.greet(
                     self._hello,
@@ -115,11 +129,10 @@ class SmtpPostman:
 
 
 class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience_s: float) -> None:
+        self._reader, self._writer, self._patience_s = reader, writer, patience_s
         self._extensions: dict[str, str] = {}
-        self._taken = 0  # copies it has carried: one that broke on its first is not tried again at once
-        self.fresh_and_useful = True
+        self.has_worked = False  # then a break is the connection's, not the mail's: the next one is tried at once
 
     async def greet(self, hello: str, *, lmtp: bool, host: str, secure: bool, user: str, password: str) -> None:
         await self._expect("2")
@@ -130,21 +143,22 @@ class _Connection:
                 _opportunistic() if not user else ssl.create_default_context(), server_hostname=host
             )
             await self._ehlo(hello, lmtp)
+            secure = True
         if user:
+            if not secure and host not in NEAR:
+                raise Broken("the mail server offers no encryption, so it is not told the password")
             await self._log_in(user, password)
 
     async def send(self, waiting: deque[Envelope], note: Note) -> None:
-        """Copies until none is waiting. On any trouble the one under way is noted as deferred and the connection given up."""
-        current = self._next(waiting)
-        if current is None:
-            return
-        self._announce(current)
-        while current is not None:
+        """Copies until none is waiting. On any trouble the one under way is given back, and the connection given up."""
+        current = self._next(waiting, note)
+        if current:
+            self._announce(current)
+        while current:
             try:
-                refused = await self._answers_to_envelope()
+                refused = await self._answers_to_envelope(current)
             except BaseException as trouble:
-                note(current, Answer("deferred", str(trouble) or "the connection was lost"))
-                self.fresh_and_useful = self._taken > 0
+                self._give_back(current, waiting, note, trouble)
                 raise
             current = await self._content(current, refused, waiting, note)
 
@@ -152,62 +166,100 @@ class _Connection:
         self._writer.close()
 
     async def quit(self) -> None:
-        with contextlib.suppress(OSError, Broken, TimeoutError):
-            await self._command("QUIT", "2")
+        """Polite, but nobody waits long for the answer."""
+        with contextlib.suppress(*TROUBLE):
+            async with asyncio.timeout(2):
+                await self._command("QUIT", "2")
         self.drop()
 
-    def _next(self, waiting: deque[Envelope]) -> Envelope | None:
-        return waiting.popleft() if waiting else None
+    def _next(self, waiting: deque[Envelope], note: Note) -> Envelope | None:
+        """The next one that this peer can take."""
+        while waiting:
+            envelope = waiting.popleft()
+            if not (why_not := self._why_not(envelope)):
+                return envelope
+            note(envelope, Answer("refused", why_not))
+        return None
+
+    def _why_not(self, envelope: Envelope) -> str:
+        if not envelope.recipient.isascii() and "SMTPUTF8" not in self._extensions:
+            return "5.6.7 the mail server takes no addresses with other than ASCII letters (SMTPUTF8)"
+        limit = self._extensions.get("SIZE", "")
+        if limit.isdigit() and 0 < int(limit) < envelope.size:
+            return f"5.3.4 the mail has {envelope.size} octets, the mail server takes {limit}"
+        return ""
+
+    def _give_back(self, envelope: Envelope, waiting: deque[Envelope], note: Note, trouble: BaseException) -> None:
+        """Its content has not been sent: another connection may carry it at once, unless it is what breaks them."""
+        if self.has_worked:
+            waiting.appendleft(envelope)
+        else:
+            note(envelope, Answer("deferred", _why(trouble)))
 
     def _announce(self, envelope: Envelope) -> None:
-        """MAIL, RCPT and DATA in one go; their three answers come in order."""
-        body = " BODY=8BITMIME" if "8BITMIME" in self._extensions and not envelope.body.isascii() else ""
-        utf8 = " SMTPUTF8" if not envelope.recipient.isascii() and "SMTPUTF8" in self._extensions else ""
-        self._writer.write(
-            f"MAIL FROM:<{envelope.sender}>{body}{utf8}\r\nRCPT TO:<{envelope.recipient}>\r\nDATA\r\n".encode()
-        )
+        """MAIL, RCPT and DATA in one go, to a peer that says it can take them so; their answers come in order."""
+        if "PIPELINING" in self._extensions:
+            self._writer.write(b"".join(self._commands(envelope)))
 
-    async def _answers_to_envelope(self) -> Answer | None:
-        """None when the content may follow; else why not. A peer may say 354 although it refused the recipient (RFC 2920 3.1)."""
-        await self._writer.drain()
-        said = [await self._answer() for _ in range(3)]
+    def _commands(self, envelope: Envelope) -> list[bytes]:
+        size = f" SIZE={envelope.size}" if "SIZE" in self._extensions else ""
+        body = " BODY=8BITMIME" if "8BITMIME" in self._extensions and not envelope.body.isascii() else ""
+        utf8 = " SMTPUTF8" if not envelope.recipient.isascii() else ""
+        mail = f"MAIL FROM:<{envelope.sender}>{size}{body}{utf8}\r\n"
+        return [mail.encode(), f"RCPT TO:<{envelope.recipient}>\r\n".encode(), b"DATA\r\n"]
+
+    async def _answers_to_envelope(self, envelope: Envelope) -> Answer | None:
+        """None when the content may follow; else why not. Some say 354 though they refused the recipient (RFC 2920)."""
+        if "PIPELINING" in self._extensions:
+            await self._writer.drain()
+            said = [await self._answer() for _ in range(3)]
+        else:
+            said = await self._one_by_one(self._commands(envelope))
+        if closing := next((answer for answer in said if answer.startswith("421")), ""):
+            raise Broken(closing)
         wrong = next((answer for answer in said[:2] if not answer.startswith("2")), "")
-        if said[2].startswith("354"):
+        if said[-1].startswith("354"):
             if not wrong:
                 return None
-            self._writer.write(b".\r\n")
-            await self._answer()
-        return _judged(wrong or said[2])
+            await self._command(".")
+            return _judged(wrong)
+        await self._command("RSET")  # or the next MAIL would be a second one in the same transaction
+        return _judged(wrong or said[-1], may_be_sent=False)
+
+    async def _one_by_one(self, commands: Sequence[bytes]) -> list[str]:
+        said: list[str] = []
+        for command in commands:
+            self._writer.write(command)
+            await self._writer.drain()
+            said.append(await self._answer())
+            if not said[-1].startswith(("2", "354")):
+                break
+        return said
 
     async def _content(
         self, current: Envelope, refused: Answer | None, waiting: deque[Envelope], note: Note
     ) -> Envelope | None:
         """Sends the content (unless refused) and announces the next copy behind it; answers which one that is."""
-        following = self._next(waiting)
-        if refused is None:
+        following = self._next(waiting, note)
+        if refused:
+            note(current, refused)
+        else:
             self._writer.write(_stuffed(current.head))
             self._writer.write(
                 _stuffed(current.body) if current.body.endswith(b"\r\n") else _stuffed(current.body) + b"\r\n"
             )
             self._writer.write(b".\r\n")
-        else:
-            note(current, refused)
-            if refused.said.startswith("421"):
-                if following:
-                    waiting.appendleft(following)
-                raise Broken(refused.said)
         if following:
             self._announce(following)
-        if refused is None:
+        if not refused:
             try:
                 await self._writer.drain()
                 note(current, _judged(await self._answer()))
-                self._taken += 1
+                self.has_worked = True
             except BaseException as trouble:
-                note(current, Answer("deferred", str(trouble) or "the connection was lost"))
+                note(current, Answer("deferred", _why(trouble)))
                 if following:
                     waiting.appendleft(following)
-                self.fresh_and_useful = self._taken > 0
                 raise
         return following
 
@@ -220,7 +272,7 @@ class _Connection:
             raise Broken("the mail server takes no user name and password (AUTH PLAIN)")
         await self._command("AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode(), "2")
 
-    async def _command(self, line: str, expected: str) -> str:
+    async def _command(self, line: str, expected: str = "") -> str:
         self._writer.write(line.encode() + b"\r\n")
         await self._writer.drain()
         return await self._expect(expected)
@@ -234,7 +286,7 @@ class _Connection:
     async def _answer(self) -> str:
         """One answer, of one or many lines; Broken for anything that is none."""
         lines: list[str] = []
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self._patience_s):
             while True:
                 try:
                     line = await self._reader.readuntil(b"\n")
@@ -264,18 +316,33 @@ class CatchingPostman:
     def _catch(self, envelopes: Sequence[Envelope], note: Note) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         for envelope in envelopes:
-            folder = self._folder / envelope.recipient.lower().replace("/", "_")
-            folder.mkdir(parents=True, exist_ok=True)
-            draft = folder / f".{envelope.key}"
-            draft.write_bytes(f"Return-Path: <{envelope.sender}>\r\n".encode() + envelope.head + envelope.body)
-            draft.rename(folder / f"{stamp}-{next(self._numbers)}.eml")  # whoever looks sees whole mails only
-            note(envelope, Answer("sent", "caught"))
+            try:
+                self._write(envelope, f"{stamp}-{next(self._numbers)}.eml")
+            except (OSError, ValueError) as trouble:  # a full disk, or an address that can be no folder's name
+                note(envelope, Answer("deferred", _why(trouble)))
+            else:
+                note(envelope, Answer("sent", "caught"))
+
+    def _write(self, envelope: Envelope, name: str) -> None:
+        folder = self._folder / envelope.recipient.lower().replace("/", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{envelope.key}"
+        draft.write_bytes(f"Return-Path: <{envelope.sender}>\r\n".encode() + envelope.head + envelope.body)
+        draft.rename(folder / name)  # whoever looks sees whole mails only
 
 
-def _judged(said: str) -> Answer:
-    """2xx sent; 5xx refused for good; everything else may work later."""
+def _judged(said: str, may_be_sent: bool = True) -> Answer:
+    """2xx sent (if there was something to send); 5xx refused for good; everything else may work later."""
     flat = " ".join(said.split())[:500]
-    return Answer("sent" if said.startswith("2") else "refused" if said.startswith("5") else "deferred", flat)
+    if said.startswith("2") and may_be_sent:
+        return Answer("sent", flat)
+    return Answer("refused" if said.startswith("5") else "deferred", flat)
+
+
+def _why(trouble: BaseException) -> str:
+    if isinstance(trouble, TimeoutError):
+        return "no answer in time"
+    return one_line(str(trouble), 300) or "the connection was lost"
 
 
 def _stuffed(data: bytes) -> bytes:

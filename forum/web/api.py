@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row
 from starlette.responses import JSONResponse, Response
 
 from forum import VERSION, attachments, language, networks, outbox, posts, threads
+from forum.db import AnyRow
 from forum.errors import BadToken, FormIncomplete, PostNotFound
 from forum.posts import Draft
 from forum.tables import Member, Network, Thread
@@ -44,7 +44,7 @@ def show_network(visit: Visit) -> Response:
     if row is None:
         networks.check_readable(visit.db, network, visit.member, visit.mail_address(network.slug, "owner"))
     members = networks.count_members(visit.db, network.id)
-    return JSONResponse(_network(visit, row or network, members, row and row.mine))
+    return JSONResponse(_network(visit, row or network, members, row.mine if row else None))
 
 
 def show_threads(visit: Visit) -> Response:
@@ -237,7 +237,7 @@ def _accepted(visit: Visit, author: Member, network: Network, **where: Any) -> R
     return JSONResponse(told, 201, headers={"Location": f"{visit.base_url}/api/v1/posts/{post.id}"})
 
 
-def _posts(visit: Visit, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+def _posts(visit: Visit, rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
     files = attachments.of_posts(visit.db, [row.id for row in rows])
     return [posts.as_dict(row, files.get(row.id, []), visit.base_url) for row in rows]
 
@@ -262,7 +262,7 @@ def _network(visit: Visit, row: Any, members: int, mine: str | None) -> dict[str
     }
 
 
-def _thread(visit: Visit, row: Row[Any], slug: str) -> dict[str, Any]:
+def _thread(visit: Visit, row: AnyRow, slug: str) -> dict[str, Any]:
     return {
         "id": row.id,
         "network": slug,

@@ -1,4 +1,4 @@
-"""The door: reads the form, checks where it came from, opens the transaction, runs the view in a thread, answers refusals."""
+"""The door: form, origin, transaction, the view in a thread; and what becomes of a refusal."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,7 +30,7 @@ _READERS, _WRITERS = CapacityLimiter(2), CapacityLimiter(2)
 
 @dataclass(frozen=True)
 class Views:
-    """What stands behind one address. `show` answers GET; `act` answers POST, and when it refuses, `show` shows the form again."""
+    """What stands behind one address. `show` answers GET, `act` POST; what `act` refuses, `show` shows again."""
 
     show: View | None = None
     act: View | None = None

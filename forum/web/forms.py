@@ -50,8 +50,8 @@ async def read(request: Request, limit: int, *, as_json: bool = False) -> Sent:
 
 
 def check_origin(request: Request, base_url: str) -> None:
-    """A form of another site may not act for whoever is signed in here. Every browser of today says where a form came from;
-    who says nothing is no browser, and has no cookie to misuse."""
+    """A form of another site may not act for whoever is signed in here. Every browser of today says where a form came
+    from; who says nothing is no browser, and has no cookie to misuse."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         allowed = site in ("same-origin", "none")
@@ -93,7 +93,7 @@ class _Counted:
         return message
 
     async def drain(self) -> None:
-        """A browser that is still sending does not read our answer; so the rest is taken, within reason, and forgotten."""
+        """A browser that is still sending reads no answer; so the rest is taken, within reason, and forgotten."""
         while self._more and self._taken < 8 * self._limit:
             await self._next()
 

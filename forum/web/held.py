@@ -14,9 +14,9 @@ from forum.web.visit import Visit
 
 def show_held(visit: Visit) -> Response:
     row = visit.db.get(Inbox, _inbox_id(visit))
-    mail = row and visit.db.get(Mail, row.mail_id)
-    if row is None or mail is None:
+    if row is None:
         raise LinkNotValid
+    mail = visit.db.get_one(Mail, row.mail_id)
     return page.render(
         visit,
         "held.html",

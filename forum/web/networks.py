@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
 from starlette.responses import Response
 
 from forum import i18n, memberships, networks, threads
+from forum.db import AnyRow
 from forum.errors import NetworkNotFound
 from forum.tables import Membership, Network
 from forum.web import page
@@ -75,12 +75,12 @@ def membership_of(visit: Visit, network: Network) -> Membership | None:
     return visit.db.get(Membership, (network.id, visit.member.id)) if visit.member else None
 
 
-def _fits(row: Row[Any], wanted: dict[str, str]) -> bool:
+def _fits(row: AnyRow, wanted: dict[str, str]) -> bool:
     words = wanted["q"].casefold().split()
     text = f"{row.name} {row.purpose} {row.region or ''} {row.slug}".casefold()
     chosen = all(wanted[name] in ("", getattr(row, name)) for name in ("kind", "region", "language"))
     return chosen and all(word in text for word in words)
 
 
-def _regions(known: Sequence[Row[Any]]) -> list[str]:
+def _regions(known: Sequence[AnyRow]) -> list[str]:
     return sorted({row.region for row in known if row.region}, key=i18n.alphabetical)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from forum import TEMPLATES, VERSION, errors, i18n
-from forum.errors import Invalid, NotFound, NotSignedIn, Refusal
+from forum.errors import NotFound, NotSignedIn, Refusal
 from forum.i18n import translations
 from forum.settings import Settings
 from forum.web import words
@@ -26,7 +26,7 @@ CSP = (
     "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 PRIVATE, VARY = "private, no-cache", "Cookie, Accept-Language"
-AT_FIELD = {  # where a refusal's sentence stands; elsewhere it stands above the form
+AT_FIELD: dict[type[Refusal], str] = {  # where a refusal's sentence stands; elsewhere it stands above the form
     errors.EmptyPost: "text",
     errors.TextTooLong: "text",
     errors.SubjectMissing: "subject",
@@ -53,7 +53,7 @@ def piece(visit: Visit, template: str, **facts: Any) -> str:
     """A part of a page, safe HTML."""
     return Markup(
         environment(visit.language).get_template(template).render(visit=visit, language=visit.language, **facts)
-    )  # noqa: S704
+    )
 
 
 def tagged(response: Response, tag: str) -> Response:

@@ -4,13 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
 from starlette.responses import Response
 
 from forum import attachments, networks, outbox, posts, threads
-from forum.attachments import Attachment
+from forum.db import AnyRow
 from forum.errors import NotFound, PostNotFound
-from forum.tables import Membership, Network, Thread
+from forum.tables import Attachment, Membership, Network, Thread
 from forum.web import page
 from forum.web.paths import page_of, post_path
 from forum.web.visit import Visit
@@ -41,7 +40,7 @@ def show_deliveries(visit: Visit) -> Response:
     )
 
 
-def readable_post(visit: Visit) -> Row[Any]:
+def readable_post(visit: Visit) -> AnyRow:
     """The post in the path, if one may read it; one in a private network does not exist for others."""
     row = posts.whole(visit.db, visit.number("post"))
     network = visit.db.get_one(Network, row.network_id)
@@ -55,7 +54,7 @@ def readable_post(visit: Visit) -> Row[Any]:
 def shown(
     visit: Visit, thread: Thread, network: Network, after: int, *, may_reply: bool
 ) -> tuple[list[dict[str, Any]], bool]:
-    """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many readers, so it is kept."""
+    """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many, so it is kept."""
     index = threads.numbers_in(visit.db, thread.id, after)
     kept = {row.id: visit.site.fragments.find(_key(visit, row.id, may_reply)) for row in index.rows}
     if None in kept.values():
@@ -84,7 +83,7 @@ def _key(visit: Visit, post_id: int, may_reply: bool) -> tuple[object, ...]:
 
 
 def _html(
-    visit: Visit, network: Network, row: Row[Any], files: Sequence[Attachment], mailed_to: int, may_reply: bool
+    visit: Visit, network: Network, row: AnyRow, files: Sequence[Attachment], mailed_to: int, may_reply: bool
 ) -> str:
     return page.piece(
         visit,

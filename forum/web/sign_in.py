@@ -27,7 +27,7 @@ def send_code(visit: Visit) -> Response:
 
 
 def show_code(visit: Visit) -> Response:
-    """A link in a mail may carry the code; still only the button signs in: mail scanners follow links, they press no buttons."""
+    """A link in a mail may carry the code; still only the button signs in: scanners follow links, and press none."""
     return page.render(
         visit,
         "sign_in/code.html",

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
-from sqlalchemy import Row
 from starlette.responses import Response
 
 from forum import language, networks, outbox, posts, subscriptions, threads
+from forum.db import AnyRow
 from forum.errors import BadChoice, NotFound, ThreadNotFound
-from forum.tables import Membership, Network, Post, Thread
+from forum.subscriptions import Standing
+from forum.tables import Network, Post, Thread
 from forum.text import excerpt
 from forum.threads import PAGE
 from forum.web import page
@@ -23,8 +25,8 @@ def show_thread(visit: Visit) -> Response:
     path = thread_path(network.slug, thread.id, thread.subject)
     if visit.request.url.path != path and visit.request.method == "GET":
         return page.redirect(path + (f"?{visit.request.url.query}" if visit.request.url.query else ""), 301)
-    mine = _mine(visit, thread, network)
-    tag = page.tag(*_version(visit, thread), *mine)
+    mine = _mine(visit, thread)
+    tag = page.tag(*_version(visit, thread), *astuple(mine))
     if visit.refusal is None and tag in visit.request.headers.get("if-none-match", ""):
         return page.unchanged(tag)
     if "posts" in visit.request.query_params:
@@ -38,11 +40,12 @@ def show_new(visit: Visit) -> Response:
         visit.db, visit.word("slug"), visit.signed_in, visit.mail_address(visit.word("slug"), "owner")
     )
     posts.check_may_post(visit.db, network, visit.signed_in.id, visit.mail_address(network.slug, "owner"))
+    mine = subscriptions.standing(visit.db, network.id, None, visit.signed_in.id)
     return page.render(
         visit,
         "threads/new.html",
         network=network,
-        will_reach=outbox.count_wanting(visit.db, network.id, author_id=visit.signed_in.id),
+        will_reach=_will_reach(visit, network.id, None, mine),
         form_key=_form_key(visit),
     )
 
@@ -53,10 +56,8 @@ def start(visit: Visit) -> Response:
 
 
 def write_reply(visit: Visit) -> Response:
-    member = visit.signed_in
     thread, network = readable_thread(visit)
     parent = _answered(visit, thread)
-    assert member
     return _accepted(visit, network, thread_id=thread.id, parent_id=parent and parent.id)
 
 
@@ -76,7 +77,7 @@ def set_subscription(visit: Visit) -> Response:
     return page.redirect(thread_path(network.slug, thread.id, thread.subject) + "#follow")
 
 
-def listed(visit: Visit, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+def listed(visit: Visit, rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
     """Threads for a list, with their paths and dates made ready."""
     since = visit.unread_since
     return [_listed(visit, row, since is not None and row.last_post_at > since) for row in rows]
@@ -92,7 +93,7 @@ def readable_thread(visit: Visit) -> tuple[Thread, Network]:
     return thread, network
 
 
-def _listed(visit: Visit, row: Row[Any], is_unread: bool) -> dict[str, Any]:
+def _listed(visit: Visit, row: AnyRow, is_unread: bool) -> dict[str, Any]:
     slug = row.slug if "slug" in row._fields else visit.word("slug").lower()
     path = thread_path(slug, row.id, row.subject)
     last = page_of(row.posts)
@@ -105,13 +106,10 @@ def _listed(visit: Visit, row: Row[Any], is_unread: bool) -> dict[str, Any]:
     }
 
 
-def _mine(visit: Visit, thread: Thread, network: Network) -> tuple[str, str, str]:
-    """What the page says about me: mode, role, and whether I follow or mute; all empty for who is no member."""
+def _mine(visit: Visit, thread: Thread) -> Standing:
     if visit.member is None:
-        return "", "", ""
-    membership = visit.db.get(Membership, (network.id, visit.member.id))
-    state = subscriptions.state(visit.db, thread.id, visit.member.id)
-    return (membership.mode, membership.role, state) if membership else ("", "", state)
+        return Standing()
+    return subscriptions.standing(visit.db, thread.network_id, thread.id, visit.member.id)
 
 
 def _version(visit: Visit, thread: Thread) -> tuple[object, ...]:
@@ -127,11 +125,10 @@ def _version(visit: Visit, thread: Thread) -> tuple[object, ...]:
     )
 
 
-def _whole_page(visit: Visit, thread: Thread, network: Network, mine: tuple[str, str, str]) -> Response:
+def _whole_page(visit: Visit, thread: Thread, network: Network, mine: Standing) -> Response:
     after = visit.asked_number("after")
     found, more = shown(visit, thread, network, after, may_reply=_may_reply(thread, network, mine))
     answered = _answered(visit, thread) if visit.asked("reply") else None
-    mode, _, state = mine
     return page.render(
         visit,
         "threads/thread.html",
@@ -143,35 +140,33 @@ def _whole_page(visit: Visit, thread: Thread, network: Network, mine: tuple[str,
         pages=[(start, min(start + PAGE, thread.posts)) for start in range(0, thread.posts, PAGE)],
         after=after,
         is_last_page=not more,
-        is_member=bool(mode),
+        mine=mine,
         may_reply=_may_reply(thread, network, mine),
-        mode=mode,
-        state=state,
         owner=visit.mail_address(network.slug, "owner"),
-        will_reach=_will_reach(visit, thread, mine),
+        will_reach=_will_reach(visit, network.id, thread.id, mine) if _may_reply(thread, network, mine) else 0,
         answered=answered and _excerpted(visit, answered),
         form_key=_form_key(visit),
         started=visit.moment(thread.started_at),
     )
 
 
-def _new_posts(visit: Visit, thread: Thread, network: Network, mine: tuple[str, str, str]) -> str:
+def _new_posts(visit: Visit, thread: Thread, network: Network, mine: Standing) -> str:
     """Only the posts after a number: what the script asks for while someone reads."""
     after = visit.asked_number("posts")
     found, _ = shown(visit, thread, network, after, may_reply=_may_reply(thread, network, mine))
     return "".join(post["html"] for post in found)
 
 
-def _may_reply(thread: Thread, network: Network, mine: tuple[str, str, str]) -> bool:
-    mode, role, _ = mine
-    open_to_me = role == "contact" or (bool(mode) and network.posting != "contacts")
+def _may_reply(thread: Thread, network: Network, mine: Standing) -> bool:
+    open_to_me = mine.role == "contact" or (bool(mine.mode) and network.posting != "contacts")
     return open_to_me and network.state != "archived" and thread.locked_at is None
 
 
-def _will_reach(visit: Visit, thread: Thread, mine: tuple[str, str, str]) -> int:
-    if not mine[0] or visit.member is None:
-        return 0
-    return outbox.count_wanting(visit.db, thread.network_id, thread.id, visit.member.id)
+def _will_reach(visit: Visit, network_id: int, thread_id: int | None, mine: Standing) -> int:
+    """To how many besides oneself. Counted once a minute: in a large network counting takes longer than all else."""
+    key = ("reach", network_id, thread_id, int(visit.now.timestamp()) // 60)
+    wanting = visit.site.fragments.made(key, lambda: str(outbox.count_wanting(visit.db, network_id, thread_id)))
+    return max(0, int(wanting) - mine.wants_mail)
 
 
 def _answered(visit: Visit, thread: Thread) -> Post | None:

@@ -105,7 +105,8 @@ class Visit:
         return moment(when, self.language, self.time_zone)
 
     def short_moment(self, when: datetime) -> str:
-        return short_moment(when, self.now, self.language, self.time_zone)
+        quarter = self.now.replace(minute=self.now.minute // 15 * 15, second=0, microsecond=0)  # only the date counts
+        return short_moment(when, quarter, self.language, self.time_zone)
 
     def mail_address(self, slug: str, word: str = "") -> str:
         """The network's address, or the one for a purpose: owner, join."""
@@ -114,8 +115,8 @@ class Visit:
     def in_language(self, language: str) -> "Visit":
         return replace(self, language=language) if language in LANGUAGES else self
 
-    # A visit lasts until half an hour of silence. When it began stands in a cookie, so that what was unread stays marked
-    # while one reads, though `seen_at` has moved on.
+    # A visit lasts until half an hour of silence. Since when things are new to it stands in a cookie, so that what was
+    # unread stays marked while one reads, though `seen_at` has moved on.
 
     @property
     def unread_since(self) -> datetime | None:
@@ -125,10 +126,10 @@ class Visit:
 
     @property
     def is_worth_noting(self) -> bool:
-        seen = self.member and self.member.seen_at
-        return self.member is not None and (
-            "parvi-since" not in self.request.cookies or seen is None or self.now - seen > timedelta(minutes=10)
-        )
+        if self.member is None:
+            return False
+        seen = self.member.seen_at
+        return "parvi-since" not in self.request.cookies or seen is None or self.now - seen > timedelta(minutes=10)
 
 
 def storable(text: str) -> str:

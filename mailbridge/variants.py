@@ -1,0 +1,72 @@
+"""What mails are written from: loaded and rendered once for each post and language, while a batch is under way."""
+
+from forum import attachments, posts
+from forum.db import Db
+from forum.members import Recipient
+from forum.tables import Network, Notice, Post
+from forum.world import World
+from mailbridge.write import Enclosure, PostMail, Rendered, Writer
+
+
+class Variants:
+    """Each post once for each language, kept while a batch is written."""
+
+    def __init__(self, world: World, writer: Writer, db: Db) -> None:
+        self._world, self._writer, self._db = world, writer, db
+        self._mails: dict[int, PostMail] = {}
+        self._rendered: dict[tuple[int, str], Rendered] = {}
+        self._networks: dict[int, int] = {}
+
+    def of_post(self, post_id: int, to: Recipient) -> tuple[Rendered, list[bytes]]:
+        """The variant this reader gets, and the headers that are only theirs."""
+        mail = self._mails.get(post_id) or self._load(post_id)
+        key = (post_id, to.language)
+        if key not in self._rendered:
+            self._rendered[key] = self._writer.post(mail, to.language)
+        unsubscribe = self._world.tokens.make("unsubscribe", self._networks[post_id], to.member_id or 0)
+        return self._rendered[key], self._writer.personal(to, mail.slug, mail.post_id, unsubscribe)
+
+    def of_notice(self, notice_id: int, to: Recipient) -> tuple[Rendered, list[bytes]]:
+        notice = self._db.get_one(Notice, notice_id)
+        message_id = f"<notice-{notice.id}@{self._world.settings.mail_domain}>"
+        rendered = self._writer.notice(notice.kind, notice.facts, to, message_id, notice.owed_at)
+        return rendered, self._writer.to(to)
+
+    def _load(self, post_id: int) -> PostMail:
+        row = posts.whole(self._db, post_id)
+        network = self._db.get_one(Network, row.network_id)
+        mail = PostMail(
+            post_id,
+            row.slug,
+            row.network,
+            network.tags_subjects,
+            row.subject,
+            row.number,
+            row.author,
+            row.organisation or "",
+            row.language,
+            row.sent_at,
+            row.text,
+            row.html,
+            row.message_id,
+            posts.ancestors(self._db, self._db.get_one(Post, post_id)),
+            self._enclosures(post_id),
+        )
+        self._mails[post_id], self._networks[post_id] = mail, row.network_id
+        return mail
+
+    def _enclosures(self, post_id: int) -> list[Enclosure]:
+        """All go along if their sum is within the limit; else all are links, so that nobody wonders which came."""
+        files = attachments.of_posts(self._db, [post_id]).get(post_id, [])
+        along = sum(file.size for file in files) <= self._world.settings.attach_limit_mb * 1_000_000
+        return [
+            Enclosure(
+                file.name,
+                file.media_type,
+                file.size,
+                f"{self._world.settings.base_url}/a/{file.id}",
+                file.content_id,
+                self._world.files.read(file.digest) if along else None,
+            )
+            for file in files
+        ]
