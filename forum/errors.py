@@ -189,7 +189,7 @@ class FormIncomplete(Invalid):
 
 
 class FileUnreadable(Invalid):
-    sentence = _("%(file)s: %(why)s")
+    sentence = _("%(file)s cannot be used: %(why)s.")
     instead = _("Nothing was changed; correct the file and try again.")
 
 

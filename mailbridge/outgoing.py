@@ -77,7 +77,8 @@ class Outgoing:
         while rows:
             await asyncio.wait([sending], timeout=FLUSH_S)
             if sending.done():
-                sending.result()
+                if error := sending.exception():  # a bug: what went out before it may not go out again
+                    log.error("sending broke down", exc_info=error)
                 results |= {key: Answer("deferred", "not sent") for key in rows if key not in results}
             settled = {key: results[key] for key in list(results)}
             try:
@@ -158,7 +159,7 @@ def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still:
     mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim, Outbox.done_at.is_(None))
     with world.database.transaction() as db:
         settled = [
-            {"row": row.id, "at": now, "how": answer.outcome, "said": answer.said}
+            {"row": row.id, "at": now, "how": "sent" if answer.outcome == "sent" else "refused", "said": answer.said}
             for row, answer in done
             if _settles(row, answer)
         ]
@@ -199,18 +200,22 @@ def batched(items: Sequence[int], size: int) -> list[Sequence[int]]:
 
 
 def _settles(row: Owed, answer: Answer) -> bool:
+    """A deferral does as well after five days: it is given up, as refused with the last answer."""
     return answer.outcome != "deferred" or _waited(row.tries) > GIVE_UP
 
 
 def _waited(tries: int) -> timedelta:
     """How long a row with so many tries has been tried, by the steps of `_back_off`."""
-    return sum((min(timedelta(minutes=2**step), timedelta(hours=4)) for step in range(tries)), timedelta())
+    return sum((_step(number) for number in range(tries)), timedelta())
 
 
 def _back_off(tries: int) -> timedelta:
     """1, 2, 4 ... minutes up to four hours, spread by a quarter so that a crowd does not come back at once."""
-    step = min(timedelta(minutes=2 ** min(tries - 1, 10)), timedelta(hours=4))
-    return step * random.uniform(0.75, 1.25)  # noqa: S311
+    return _step(tries - 1) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+def _step(number: int) -> timedelta:
+    return min(timedelta(minutes=2 ** min(number, 10)), timedelta(hours=4))
 
 
 def _recipients() -> Any:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
-from email.headerregistry import Address as MailAddress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -77,8 +76,6 @@ class Writer:
     def post(self, mail: PostMail, language: str) -> Rendered:
         """One variant. The same for every reader of that language."""
         message = EmailMessage(POLICY)
-        sender = f"{mail.author}, {mail.network}"
-        message["From"] = MailAddress(sender, addr_spec=self._addresses.network(mail.slug))
         message["Subject"] = _subject(mail)
         message["Date"] = format_datetime(mail.sent_at)
         for name, value in self._list_headers(mail, language):
@@ -90,7 +87,9 @@ class Writer:
         }
         blocks = self._blocks("post", language, slug=mail.slug, **facts)
         _fill(message, blocks, mail.enclosures)
-        return _rendered(message, _ids(mail.message_id, mail.references))
+        message["Content-Language"] = ", ".join(dict.fromkeys((mail.language, language)))
+        sender = b"From: " + _mailbox(f"{mail.author}, {mail.network}", self._addresses.network(mail.slug))
+        return _rendered(message, [sender, *_ids(mail.message_id, mail.references)])
 
     def notice(self, kind: str, facts: dict[str, Any], to: Recipient, message_id: str, now: datetime) -> Rendered:
         """A whole mail for one person: `templates/mail/<kind>.jinja`. A machine wrote it, and it says so (RFC 3834 5)."""
@@ -98,17 +97,17 @@ class Writer:
         blocks = self._blocks("notice", to.language, **said)
         slug = facts.get("slug") or "postmaster"
         message = EmailMessage(POLICY)
-        message["From"] = MailAddress("Parvi", addr_spec=facts.get("from_address") or self._addresses.network(slug))
         message["Subject"] = one_line(said["subject"])
         message["Date"] = format_datetime(now)
         message["Auto-Submitted"] = "auto-replied" if facts.get("answers") else "auto-generated"
-        message["Content-Language"] = to.language
-        if reply_to := facts.get("reply_to"):
-            message["Reply-To"] = reply_to
         message["X-Parvi-Loop"] = self._addresses.domain
         _fill(message, blocks, ())
+        message["Content-Language"] = to.language
+        people = [b"From: " + _mailbox("Parvi", self._addresses.network(slug))]
+        if reply_to := facts.get("reply_to"):
+            people.append(b"Reply-To: " + _mailbox("", reply_to))
         answers = facts.get("answers")
-        return _rendered(message, _ids(message_id, [answers] if answers else []))
+        return _rendered(message, [*people, *_ids(message_id, [answers] if answers else [])])
 
     def address(self, rendered: Rendered, personal: Sequence[bytes]) -> bytes:
         """The head of one copy: signature, this member's headers, the shared ones, the empty line. The body follows it unchanged."""
@@ -123,7 +122,7 @@ class Writer:
         reply = self._addresses.reply(slug, to.member_id, post_id)
         leave = self._addresses.word(slug, "leave")
         return [
-            b"To: " + _mailbox(to),
+            b"To: " + _mailbox(to.name, to.address),
             f"Reply-To: <{reply}>\r\n".encode(),
             f"List-Unsubscribe: <{self._base_url}/u/{unsubscribe}>,\r\n <mailto:{leave}>\r\n".encode(),
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
@@ -134,7 +133,7 @@ class Writer:
 
     def to(self, to: Recipient) -> list[bytes]:
         """The personal headers of a notice."""
-        return [b"To: " + _mailbox(to)]
+        return [b"To: " + _mailbox(to.name, to.address)]
 
     def _list_headers(self, mail: PostMail, language: str) -> list[tuple[str, str]]:
         """RFC 2369, 2919, 5064; List-Unsubscribe is personal and stands in `personal`."""
@@ -150,7 +149,6 @@ class Writer:
             ("Precedence", "list"),
             ("X-Parvi-Loop", self._addresses.domain),
             ("Feedback-ID", f"{mail.slug}:parvi"),
-            ("Content-Language", ", ".join(dict.fromkeys((mail.language, language)))),
         ]
 
     def _said(self, kind: str, to: Recipient, facts: dict[str, Any]) -> dict[str, Any]:
@@ -216,18 +214,21 @@ def _ids(message_id: str, references: Sequence[str]) -> list[bytes]:
     return [line.encode("ascii", "replace") for line in lines]
 
 
-def _rendered(message: EmailMessage, ids: Sequence[bytes]) -> Rendered:
+def _rendered(message: EmailMessage, by_hand: Sequence[bytes]) -> Rendered:
     head, _, body = message.as_bytes().partition(b"\r\n\r\n")
     lines = re.split(rb"\r\n(?![ \t])", head)
-    return Rendered((*ids, *(line + b"\r\n" for line in lines)), body, dkim.body_hash(body))
+    return Rendered((*by_hand, *(line + b"\r\n" for line in lines)), body, dkim.body_hash(body))
 
 
-def _mailbox(to: Recipient) -> bytes:
-    """`Name <address>` and the line end; what is not ASCII is encoded in words of at most 75 octets (RFC 2047 2)."""
-    if not to.name:
-        return f"<{to.address}>\r\n".encode()
-    if to.name.isascii():
-        name = '"' + re.sub(r'(["\\])', r"\\\1", to.name) + '"'
+def _mailbox(name: str, address: str) -> bytes:
+    """`Name <address>` and the line end; what is not ASCII is encoded in words of at most 75 octets (RFC 2047 2).
+
+    By hand: the library folds a long quoted name without its quotes, and its comma then begins another address.
+    """
+    if not name:
+        return f"<{address}>\r\n".encode()
+    if name.isascii() and len(name) <= 60:
+        shown = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
     else:
-        name = Header(to.name, "utf-8", maxlinelen=70).encode(linesep="\r\n")
-    return f"{name}\r\n <{to.address}>\r\n".encode()
+        shown = Header(name, "utf-8", maxlinelen=70).encode(linesep="\r\n")
+    return f"{shown}\r\n <{address}>\r\n".encode()

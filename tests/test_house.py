@@ -19,10 +19,22 @@ FILES = sorted(
 )
 FOUNDATION = {"forum.errors", "forum.settings", "forum.text", "forum.tokens", "forum.files", "forum.language"}
 PURE = {
-    "forum.text", "forum.tokens", "forum.errors", "forum.language", "mailbridge.letter", "mailbridge.quotes", "mailbridge.read",
-    "mailbridge.bounces", "mailbridge.auto", "mailbridge.decide", "mailbridge.proof", "mailbridge.addresses", "mailbridge.flowed",
-    "mailbridge.dkim", "mailbridge.write",
-}  # fmt: skip
+    "forum.text",
+    "forum.tokens",
+    "forum.errors",
+    "forum.language",
+    "mailbridge.letter",
+    "mailbridge.quotes",
+    "mailbridge.read",
+    "mailbridge.bounces",
+    "mailbridge.auto",
+    "mailbridge.decide",
+    "mailbridge.proof",
+    "mailbridge.addresses",
+    "mailbridge.flowed",
+    "mailbridge.dkim",
+    "mailbridge.write",
+}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 45
 
 

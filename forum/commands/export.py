@@ -54,7 +54,7 @@ def _files(db: Db, to: Path, network: str, everything: bool) -> list[tuple[Netwo
             raise BadChoice(given=to.suffix or to.name, choices=".mbox, .jsonl")
         to.unlink(missing_ok=True)
     except OSError as error:
-        raise FileUnreadable(file=str(to), why=f"{error.strerror}.") from None
+        raise FileUnreadable(file=str(to), why=f"{error.strerror}") from None
     return [(networks.find_network(db, network), to)]
 
 
@@ -62,7 +62,7 @@ def _write(here: World, db: Db, network: Network, file: Path) -> int:
     try:
         return _write_mbox(here, db, network, file) if file.suffix == ".mbox" else _write_jsonl(here, db, network, file)
     except OSError as error:
-        raise FileUnreadable(file=str(file), why=f"{error.strerror}.") from None
+        raise FileUnreadable(file=str(file), why=f"{error.strerror}") from None
 
 
 def _write_jsonl(here: World, db: Db, network: Network, file: Path) -> int:

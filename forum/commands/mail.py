@@ -121,7 +121,7 @@ def _bytes(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise FileUnreadable(file=file.name, why=f"{error.strerror}.") from None
+        raise FileUnreadable(file=file.name, why=f"{error.strerror}") from None
 
 
 def _recipients(bridge: Bridge, letter: Letter, to: Sequence[str] | None) -> list[str]:

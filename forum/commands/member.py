@@ -62,7 +62,7 @@ def import_csv(
             if wrong:
                 for line, sentence in wrong:
                     say(f"Row {line}: {sentence}", {"row": line, "error": sentence}, as_json)
-                raise FileUnreadable(file=file.name, why=f"{len(wrong)} of {len(rows)} rows are wrong.")
+                raise FileUnreadable(file=file.name, why=f"{len(wrong)} of {len(rows)} rows are wrong")
         words = "would be added or brought up to date" if dry_run else "are there"
         say(f"{len(rows)} members {words}.", {"rows": len(rows), "dry_run": dry_run}, as_json)
 
@@ -116,7 +116,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise FileUnreadable(file=file.name, why=f"{error.strerror}.") from None
+        raise FileUnreadable(file=file.name, why=f"{error.strerror}") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -125,9 +125,9 @@ def _rows(file: Path) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count), restkey="", restval="")
     named = [name.strip().lower() for name in reader.fieldnames or []]
     if "address" not in named or "name" not in named:
-        raise FileUnreadable(file=file.name, why="The first row should name the columns, at least address and name.")
+        raise FileUnreadable(file=file.name, why="the first row should name the columns, at least address and name")
     if unknown := set(named) - set(COLUMNS):
-        raise FileUnreadable(file=file.name, why=f"There are columns that mean nothing: {', '.join(sorted(unknown))}.")
+        raise FileUnreadable(file=file.name, why=f"there are columns that mean nothing: {', '.join(sorted(unknown))}")
     reader.fieldnames = named
     return [{name: (row[name] or "").strip() for name in named} for row in reader]
 

@@ -74,10 +74,7 @@ ROUTES = [
     at("/health", health.show_health),
     Route("/static/{file}", static_files.show_file),
 ]
-API = [
-    at(f"/api/v1{call.path}", **{call.role: call.view}, api=True)  # type: ignore[arg-type]
-    for call in api.CALLS
-]
+API = [at(f"/api/v1{call.path}", **{call.role: call.view}, api=True) for call in api.CALLS]
 DEV = [
     at("/dev/sign-in/{member:id}", dev.show_sign_in, dev.sign_in_as),
     at("/dev/mail", dev.show_mailboxes),

@@ -10,7 +10,7 @@ from forum.errors import AttachmentNotFound, NotFound
 from forum.tables import Network
 from forum.web.visit import Visit
 
-# Nothing in a file that a stranger made may act in our name. Chromium shows no PDF in a sandbox, so there its reader guards us.
+# Nothing in a stranger's file may act in our name. Chromium shows no PDF in a sandbox; there its reader guards us.
 ALONE = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 SANDBOXED = f"{ALONE}; sandbox"
 

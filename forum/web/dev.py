@@ -17,8 +17,8 @@ from forum.web.visit import Visit
 
 PER_PAGE = 60
 IN_FRAME = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; "
+    "form-action 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 
 

@@ -119,8 +119,8 @@ def _refused(views: Views, request: Request, site: Site, form: Form, refusal: Re
                 views.refused(replace(visit, form=form), refusal)
         except Refusal as graver:
             refusal = graver
-    with _visit(views, request, site) as visit:
-        visit = replace(visit, form=form, refusal=refusal)
+    with _visit(views, request, site) as bare:
+        visit = replace(bare, form=form, refusal=refusal)
         if views.api or views.show is None:
             return page.refused(visit, refusal, as_json=views.api)
         try:

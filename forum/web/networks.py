@@ -1,7 +1,6 @@
 """Pages of networks: the directory, one network, how its messages come to me."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from starlette.responses import Response
 

@@ -51,28 +51,26 @@ def readable_post(visit: Visit) -> AnyRow:
     return row
 
 
-def shown(
-    visit: Visit, thread: Thread, network: Network, after: int, *, may_reply: bool
-) -> tuple[list[dict[str, Any]], bool]:
+def shown(visit: Visit, thread: Thread, after: int, *, may_reply: bool) -> tuple[list[dict[str, Any]], bool]:
     """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many, so it is kept."""
     index = threads.numbers_in(visit.db, thread.id, after)
     kept = {row.id: visit.site.fragments.find(_key(visit, row.id, may_reply)) for row in index.rows}
     if None in kept.values():
-        kept |= _made(visit, thread, network, after, may_reply)
+        kept |= _made(visit, thread, after, may_reply)
     since, me = visit.unread_since, visit.member and visit.member.id
     first_new = next((row.id for row in index.rows if since and row.sent_at > since and row.author_id != me), None)
     found = [{"html": kept[row.id], "number": row.number, "is_first_new": row.id == first_new} for row in index.rows]
     return found, index.next is not None
 
 
-def _made(visit: Visit, thread: Thread, network: Network, after: int, may_reply: bool) -> dict[int, str | None]:
+def _made(visit: Visit, thread: Thread, after: int, may_reply: bool) -> dict[int, str | None]:
     rows = threads.posts_in(visit.db, thread.id, after).rows
     ids = [row.id for row in rows]
     files, mailed = attachments.of_posts(visit.db, ids), outbox.mailed_to(visit.db, ids)
     return {
         row.id: visit.site.fragments.keep(
             _key(visit, row.id, may_reply),
-            _html(visit, network, row, files.get(row.id, []), mailed.get(row.id, 0), may_reply),
+            _html(visit, row, files.get(row.id, []), mailed.get(row.id, 0), may_reply),
         )
         for row in rows
     }
@@ -82,9 +80,7 @@ def _key(visit: Visit, post_id: int, may_reply: bool) -> tuple[object, ...]:
     return post_id, visit.language, visit.time_zone, may_reply, int(visit.now.timestamp()) // FRESH_S
 
 
-def _html(
-    visit: Visit, network: Network, row: AnyRow, files: Sequence[Attachment], mailed_to: int, may_reply: bool
-) -> str:
+def _html(visit: Visit, row: AnyRow, files: Sequence[Attachment], mailed_to: int, may_reply: bool) -> str:
     return page.piece(
         visit,
         "threads/post.html",

@@ -127,7 +127,7 @@ def _version(visit: Visit, thread: Thread) -> tuple[object, ...]:
 
 def _whole_page(visit: Visit, thread: Thread, network: Network, mine: Standing) -> Response:
     after = visit.asked_number("after")
-    found, more = shown(visit, thread, network, after, may_reply=_may_reply(thread, network, mine))
+    found, more = shown(visit, thread, after, may_reply=_may_reply(thread, network, mine))
     answered = _answered(visit, thread) if visit.asked("reply") else None
     return page.render(
         visit,
@@ -153,7 +153,7 @@ def _whole_page(visit: Visit, thread: Thread, network: Network, mine: Standing) 
 def _new_posts(visit: Visit, thread: Thread, network: Network, mine: Standing) -> str:
     """Only the posts after a number: what the script asks for while someone reads."""
     after = visit.asked_number("posts")
-    found, _ = shown(visit, thread, network, after, may_reply=_may_reply(thread, network, mine))
+    found, _ = shown(visit, thread, after, may_reply=_may_reply(thread, network, mine))
     return "".join(post["html"] for post in found)
 
 
@@ -212,7 +212,7 @@ def _form_key(visit: Visit) -> str:
 
 
 def _sent_key(visit: Visit, member_id: int) -> str | None:
-    """The same for a double click; another one when the text is another: a page out of the browser's history loses nothing."""
+    """The same for a double click; another for another text, so that a page out of the browser's history loses none."""
     if not visit.form["form_key"]:
         return None
     what = f"{member_id}\n{visit.form['form_key']}\n{visit.form['subject']}\n{visit.form['text']}"

@@ -32,7 +32,7 @@ class Attribution:
 
 def attribution_at(lines: list[Line], at: int) -> Attribution | None:
     """An attribution that begins at this line and is followed by a quote, or sure enough without."""
-    if not any(_may_end(line.bare) for line in lines[at : at + _WRAPPED]) or not _may_begin(lines[at].bare):
+    if not _may_begin(lines[at].bare) or not any(_may_end(line.bare) for line in lines[at : at + _WRAPPED]):
         return None
     found = _read(lines, at)
     if found is None:
@@ -49,7 +49,7 @@ def _may_end(bare: str) -> bool:
 
 
 def _may_begin(bare: str) -> bool:
-    return "@" in bare or bool(_DIGIT.search(bare, 0, 120)) or bool(_VERBS.search(fold(bare[:200])))
+    return "@" in bare or bool(_DIGIT.search(bare, 0, 120)) or (_may_end(bare) and bool(_VERBS.search(fold(bare[:200]))))
 
 
 def _read(lines: list[Line], at: int) -> Attribution | None:

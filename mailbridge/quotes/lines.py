@@ -8,9 +8,7 @@ LINE = 1_000
 
 _MARKS = re.compile(r"[ \t\xa0]{0,3}((?:>[ \t\xa0]?)+)")
 # Byte order marks and directions that programs leave where their quote begins.
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\ufeff\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069")
-)
+_INVISIBLE = re.compile(r"[\ufeff\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 
 
 @dataclass(slots=True)
@@ -30,12 +28,14 @@ def _line(text: str) -> Line:
     marks = _MARKS.match(text)
     depth, rest = (marks[1].count(">"), text[marks.end() :]) if marks else (0, text)
     rest = rest[:LINE]
-    bare = rest.strip() if rest.isascii() else rest.translate(_INVISIBLE).strip()
+    bare = rest.strip() if rest.isascii() else _INVISIBLE.sub("", rest).strip()
     return Line(text, depth, bare)
 
 
 def fold(text: str) -> str:
     """For comparing words: without case, the Turkish dotted capital included."""
+    if text.isascii():
+        return text.lower()
     return text.casefold().replace("i̇", "i").replace("\xa0", " ").replace("’", "'")
 
 

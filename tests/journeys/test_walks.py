@@ -3,11 +3,17 @@
 from tests.journeys.town import Town, found, text_of, until
 
 
+MEMBERS = """\
+address,name,language,network
+anna@example.org,Anna Virtanen,fi,viestijat
+bjorn@example.org,Björn Åberg,sv,viestijat
+grace@example.org,Grace Brown,en,viestijat
+"""
+
+
 def settle(town: Town) -> None:
     town.parvi("network", "add", "viestijat", "--name", "Järjestöviestijät", "--language", "fi")
-    for name, language in (("Anna Virtanen", "fi"), ("Björn Åberg", "sv"), ("Grace Brown", "en")):
-        address = f"{name.split()[0].lower().replace('ö', 'o')}@example.org"
-        town.parvi("member", "add", address, "--name", name, "--language", language, "--network", "viestijat")
+    town.imported(MEMBERS)
 
 
 def test_a_web_post_reaches_every_mailbox(town: Town) -> None:

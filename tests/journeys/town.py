@@ -60,6 +60,12 @@ class Town:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def imported(self, table: str) -> None:
+        """Members from a table, in one command."""
+        file = Path(self.settings["PARVI_DATA"]) / "members.csv"
+        file.write_text(table, encoding="utf-8")
+        self.parvi("member", "import", str(file))
+
     def browser(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers=ORIGIN, follow_redirects=True, timeout=PATIENCE_S)
 
@@ -133,15 +139,18 @@ def running(folder: Path, database_url: str, **more: str) -> Iterator[Town]:
     }  # fmt: skip
     town = Town(settings, mailboxes)
     town.parvi("migrate")
-    server = subprocess.Popen([sys.executable, "-m", "forum", "serve"], env=settings, stderr=open(folder / "log", "wb"))
+    log = folder / "log"
+    with open(log, "wb") as out:
+        server = subprocess.Popen([sys.executable, "-m", "forum", "serve"], env=settings, stderr=out)
     try:
         until(lambda: _answers(town.url))
         yield town
     finally:
         server.terminate()
-        assert server.wait(15) == 0, (folder / "log").read_text()
+        ended = server.wait(15)
         relay.stop()
-    assert "Traceback" not in (folder / "log").read_text()
+    assert ended == 0
+    assert "Traceback" not in log.read_text()
 
 
 def _answers(url: str) -> bool | None:
