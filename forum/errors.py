@@ -194,7 +194,7 @@ class FileUnreadable(Invalid):
 
 
 class MailNotTaken(Invalid):
-    sentence = _("The mail was not taken: %(why)s")
+    sentence = _("The mail was not taken: %(why)s.")
     instead = _("Correct it, or try again in a moment.")
 
 

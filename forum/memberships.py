@@ -40,14 +40,15 @@ def leave(db: Db, network: Network, member: Member) -> bool:
     return gone is not None
 
 
-def set_mode(db: Db, network: Network, member: Member, mode: str) -> None:
-    find_membership(db, network, member).mode = check_mode(mode)
+def set_mode(db: Db, network: Network, member: Member, mode: str, owner: str = "") -> None:
+    """`owner` is the network's owners' address, for the refusal."""
+    find_membership(db, network, member, owner).mode = check_mode(mode)
 
 
-def find_membership(db: Db, network: Network, member: Member) -> Membership:
+def find_membership(db: Db, network: Network, member: Member, owner: str = "") -> Membership:
     if membership := db.get(Membership, (network.id, member.id)):
         return membership
-    raise NotAMember(network=network.name, owner="")
+    raise NotAMember(network=network.name, owner=owner)
 
 
 def of_member(db: Db, member_id: int) -> Sequence[AnyRow]:

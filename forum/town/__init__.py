@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 MEMBERS = 1300
 BUSIEST = {"viestijat": 275, "toiminnanjohtajat": 190, "verkostojohtajat": 110, "pienet-jarjestot": 150}
 REGIONAL_POSTS = 62
+PAUSES = (6, 17, 38, 52, 95, 140, 300, 1200, 1500, 2900)  # minutes until somebody answers
 YEARS = timedelta(days=730)
 MODES = ("each",) * 13 + ("daily",) * 3 + ("weekly",) * 2 + ("none",) * 2
 PUBLIC = frozenset({"viestijat", "saavutettavuus", "digituki", "international", "aldre", "lappi"})
@@ -72,7 +73,8 @@ def _regions() -> Iterator[Place]:
     table = tomllib.loads((HERE / "regions.toml").read_text(encoding="utf-8"))
     for slug, facts in table.items():
         chance = random.Random(slug)  # noqa: S311
-        chosen, count = [], 0
+        chosen: list[Conversation] = []
+        count = 0
         for conversation in chance.sample(pool, len(pool)):
             if count < REGIONAL_POSTS:
                 where = facts["places"][len(chosen) % len(facts["places"])]
@@ -184,10 +186,9 @@ def _talk(db: Db, world: World, network: Network, conversation: Conversation, in
           begins: datetime, chance: random.Random) -> None:  # fmt: skip
     persons = _cast(conversation, inhabitants, chance)
     first_names = {letter: member.name.split()[0] for letter, member in persons.items()}
-    now, moment, last = world.clock(), begins, None
-    thread_id = None
+    now, thread_id, last = world.clock(), None, None
     fresh = network.slug == "viestijat" and now - begins < timedelta(days=1.5)
-    for line in conversation.lines:
+    for line, moment in zip(conversation.lines, _moments(begins, now, len(conversation.lines), chance), strict=True):
         text = line.text
         for letter, name in first_names.items():
             text = text.replace("{" + letter + "}", name)
@@ -198,11 +199,13 @@ def _talk(db: Db, world: World, network: Network, conversation: Conversation, in
         )  # fmt: skip
         made = posts.accept(db, draft, now).post
         thread_id, last = made.thread_id, made.id
-        moment = min(moment + _pause(chance), now - timedelta(minutes=10 - min(9, made.number)))
 
 
-def _pause(chance: random.Random) -> timedelta:
-    return timedelta(minutes=chance.choice((6, 17, 38, 52, 95, 140, 300, 1200, 1500, 2900)))
+def _moments(begins: datetime, now: datetime, count: int, chance: random.Random) -> list[datetime]:
+    """When each message came; squeezed together where they would reach into the future."""
+    pauses = [timedelta()] + [timedelta(minutes=chance.choice(PAUSES)) for _ in range(count - 1)]
+    room = (now - begins - timedelta(minutes=11)) / max(sum(pauses, timedelta()), timedelta(minutes=1))
+    return [begins + sum(pauses[: number + 1], timedelta()) * min(1, room) for number in range(count)]
 
 
 def _cast(conversation: Conversation, inhabitants: Sequence[Member], chance: random.Random) -> dict[str, Member]:

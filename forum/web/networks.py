@@ -60,7 +60,8 @@ def show_network(visit: Visit) -> Response:
 
 def set_mode(visit: Visit) -> Response:
     network = networks.find_network(visit.db, visit.word("slug"))
-    memberships.set_mode(visit.db, network, visit.signed_in, visit.form["mode"])
+    owner = visit.mail_address(network.slug, "owner")
+    memberships.set_mode(visit.db, network, visit.signed_in, visit.form["mode"], owner)
     return page.onward(visit.form["next"], "/me#networks")
 
 
