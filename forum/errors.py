@@ -3,7 +3,7 @@
 Refusal
 ├── NotFound      NetworkNotFound ThreadNotFound PostNotFound MemberNotFound AttachmentNotFound PageNotFound LinkNotValid
 │                 AddressNotFound
-├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken
+├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken MayNotMove
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
 │                 SlugTaken CodeWrong FormIncomplete FileUnreadable MailNotTaken
 └── TooMany       TooManyCodes TooManyTries
@@ -130,6 +130,11 @@ class BadToken(NotAllowed):
     status = 401
     sentence = _("The API token is missing or not valid.")
     instead = _("Send it as “Authorization: Bearer …”; “parvi token” makes one.")
+
+
+class MayNotMove(NotAllowed):
+    sentence = _("This message can be changed by who wrote it and by the contact persons of %(network)s.")
+    instead = _("Ask one of them.")
 
 
 class EmptyPost(Invalid):

@@ -1,7 +1,7 @@
 """Members: people with a name, a language, an organisation, and one or more addresses."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
@@ -112,6 +112,9 @@ def set_language(db: Db, member: Member, language: str) -> None:
 def set_time_zone(db: Db, member: Member, time_zone: str) -> None:
     if time_zone not in available_timezones():
         raise BadChoice(given=time_zone, choices="Europe/Helsinki, Europe/Stockholm, …")
+    if member.digest_due_at:  # the hour stays the same on their clock
+        due_at = member.digest_due_at.astimezone(ZoneInfo(member.time_zone))
+        member.digest_due_at = due_at.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
     member.time_zone = ZoneInfo(time_zone).key
 
 

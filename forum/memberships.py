@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
 
+from forum import digests
 from forum.db import AnyRow, Db
 from forum.errors import BadChoice, NotAMember
 from forum.tables import Member, Membership, Network
@@ -20,10 +20,13 @@ def join(
     """Idempotent: who is a member already keeps what is not said anew."""
     membership = db.get(Membership, (network.id, member.id))
     if membership is None:
-        membership = Membership(network_id=network.id, member_id=member.id, joined_at=now, mode="each", role="member")
+        newest = digests.newest_post(db, network.id)
+        membership = Membership(
+            network_id=network.id, member_id=member.id, joined_at=now, mode="each", role="member", digested_id=newest
+        )
         db.add(membership)
     if mode is not None:
-        membership.mode = check_mode(mode)
+        _choose(db, membership, mode, now)
     if role is not None:
         membership.role = check_role(role)
     db.flush()
@@ -40,9 +43,9 @@ def leave(db: Db, network: Network, member: Member) -> bool:
     return gone is not None
 
 
-def set_mode(db: Db, network: Network, member: Member, mode: str, owner: str = "") -> None:
+def set_mode(db: Db, network: Network, member: Member, mode: str, now: datetime, *, owner: str = "") -> None:
     """`owner` is the network's owners' address, for the refusal."""
-    find_membership(db, network, member, owner).mode = check_mode(mode)
+    _choose(db, find_membership(db, network, member, owner), mode, now)
 
 
 def find_membership(db: Db, network: Network, member: Member, owner: str = "") -> Membership:
@@ -59,6 +62,12 @@ def of_member(db: Db, member_id: int) -> Sequence[AnyRow]:
         .where(Membership.member_id == member_id)
         .order_by(Network.name)
     ).all()
+
+
+def _choose(db: Db, membership: Membership, mode: str, now: datetime) -> None:
+    before, membership.mode = membership.mode, check_mode(mode)
+    if membership.mode != before:
+        digests.follow_mode(db, membership, before, now)
 
 
 def check_mode(mode: str) -> str:

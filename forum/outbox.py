@@ -64,7 +64,7 @@ def deliveries(db: Db, post: Post) -> Deliveries:
         (and_(Outbox.id.is_not(None), Outbox.answer.is_not(None)), "deferred"),
         (Outbox.id.is_not(None), "waiting"),
         (_told.muted.is_(True), "muted"),
-        (Membership.mode.in_(("daily", "weekly")), "digest"),
+        (and_(literal(post.mails), Membership.mode.in_(("daily", "weekly"))), "digest"),
         else_="web",
     )
     rows = db.execute(

@@ -47,7 +47,7 @@ class Draft:
     mail_id: int | None = None
     landed_by: str | None = None
     owner: str = ""
-    mails: bool = True  # an import owes nobody a mail
+    mails: bool = True  # an import owes nobody a mail, nor a place in a digest
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def accept(db: Db, draft: Draft, now: datetime) -> Accepted:
         form_key=draft.form_key,
         mail_id=draft.mail_id,
         landed_by=draft.landed_by,
+        mails=draft.mails,
         text=draft.text,
         folded=draft.folded,
         html=_html(draft),
@@ -98,7 +99,7 @@ def check_may_post(db: Db, network: Network, member_id: int, owner: str = "") ->
         raise NotAMember(network=network.name, owner=owner)
     if network.state == "archived":
         raise NetworkArchived(network=network.name)
-    if network.posting == "contacts" and membership.role != "contact":
+    if network.posting != "members" and membership.role != "contact":
         raise NotAContact(network=network.name, owner=owner)
 
 
@@ -154,6 +155,11 @@ def whole(db: Db, post_id: int) -> AnyRow:
     if row := db.execute(_whole().where(Post.id == post_id)).first():
         return row
     raise PostNotFound
+
+
+def in_list(db: Db, post_ids: Sequence[int]) -> Sequence[AnyRow]:
+    """Those of these posts that are there, each as `whole` gives it; by id."""
+    return db.execute(_whole().where(Post.id.in_(post_ids)).order_by(Post.id)).all() if post_ids else []
 
 
 def whole_thread(db: Db, thread_id: int, after: int = 0, limit: int = 50) -> Sequence[AnyRow]:

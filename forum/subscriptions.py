@@ -11,7 +11,7 @@ from forum.tables import Member, Membership, Subscription, Thread
 
 @dataclass(frozen=True)
 class Standing:
-    """How a member stands to a thread: mode and role in its network, and "follow", "mute" or "". All empty for others."""
+    """How a member stands to a thread: mode and role in its network; "follow", "mute" or "". All empty for others."""
 
     mode: str = ""
     role: str = ""

@@ -52,6 +52,11 @@ class Table(DeclarativeBase):
     type_annotation_map = {int: Number, datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
 
 
+def _index_of_some(name: str, *columns: str, where: str) -> Index:
+    """Over the few rows that matter, so that the many cost nothing."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Organisation(Table):
     __tablename__ = "organisations"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -86,6 +91,15 @@ class Member(Table):
     token_hash: Mapped[str | None] = mapped_column(unique=True)  # of the API token
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
+    digest_due_at: Mapped[datetime | None]  # when their next digest is; empty for who gets none
+    __table_args__ = (
+        Index(
+            "ix_members_digest_due_at",
+            "digest_due_at",
+            sqlite_where=text("digest_due_at IS NOT NULL"),
+            postgresql_where=text("digest_due_at IS NOT NULL"),
+        ),
+    )
 
 
 class Address(Table):
@@ -116,6 +130,7 @@ class Membership(Table):
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True, index=True)
     role: Mapped[str] = mapped_column(default="member")
     mode: Mapped[str] = mapped_column(default="each")
+    digested_id: Mapped[int] = mapped_column(default=0)  # the last post that digests of this membership have covered
     joined_at: Mapped[datetime]
 
 
@@ -128,6 +143,7 @@ class Thread(Table):
     last_post_at: Mapped[datetime]
     posts: Mapped[int] = mapped_column(default=0)
     locked_at: Mapped[datetime | None]
+    moved_to_id: Mapped[int | None] = mapped_column(ForeignKey("threads.id"))  # all its posts went there; links lead on
     __table_args__ = (Index("ix_threads_newest", "network_id", "last_post_at", "id"),)
 
 
@@ -148,16 +164,24 @@ class Post(Table):
     form_key: Mapped[str | None] = mapped_column(unique=True)  # a double click carries the same one
     mail_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id"))
     landed_by: Mapped[str | None]
+    landed_because: Mapped[str] = mapped_column(default="")
+    conversation: Mapped[str | None]  # of Outlook's Thread-Index, hex
+    awaits: Mapped[str | None]  # the Message-ID it answers, while that has not arrived
+    mails: Mapped[bool] = mapped_column(default=True)  # an import owes nobody a mail, nor a place in a digest
     text: Mapped[str]
     folded: Mapped[str] = mapped_column(default="")
     html: Mapped[str]
     folded_html: Mapped[str] = mapped_column(default="")
+    whole_text: Mapped[str] = mapped_column(default="")  # with what is folded in its place; "" where nothing is
     __table_args__ = (
         UniqueConstraint("thread_id", "number"),
         UniqueConstraint("network_id", "message_id"),
         Index("ix_posts_newest", "network_id", "sent_at", "id"),
+        Index("ix_posts_network_id", "network_id", "id"),
         Index("ix_posts_message_id", "message_id"),
         Index("ix_posts_author_id", "author_id", "sent_at"),
+        _index_of_some("ix_posts_conversation", "network_id", "conversation", where="conversation IS NOT NULL"),
+        _index_of_some("ix_posts_awaits", "network_id", "awaits", where="awaits IS NOT NULL"),
     )
 
 
@@ -212,7 +236,7 @@ class Inbox(Table):
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
     __table_args__ = (
-        Index("ix_inbox_due", "due_at", sqlite_where=text("fate IS NULL"), postgresql_where=text("fate IS NULL")),
+        _index_of_some("ix_inbox_due", "due_at", where="fate IS NULL"),
         Index("ix_inbox_fate", "fate", "id"),
     )
 

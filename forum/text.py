@@ -65,7 +65,7 @@ ATTRIBUTES = {
     "span": {"lang"},
 }
 SCHEMES = frozenset({"http", "https", "mailto", "tel", "cid"})
-MAX_HTML, MAX_DEPTH = 2_000_000, 100
+MAX_HTML, MAX_DEPTH, MAX_ENTITIES = 2_000_000, 100, 20_000
 
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": True, "breaks": True}).enable(
     ["table", "strikethrough", "linkify"]
@@ -91,7 +91,8 @@ def from_mail(text: str) -> str:
 
 
 def sanitize(untrusted: str) -> str:
-    """The one place where foreign HTML becomes ours. nh3 first: bleach alone keeps the text of <script>, and is quadratic in depth."""
+    """The one place where foreign HTML becomes ours. nh3 first: bleach alone keeps the text of <script>, and is quadratic
+    in depth and in entities."""
     if len(untrusted) > MAX_HTML:
         return f"<p>{html.escape(untrusted[:MAX_HTML])}</p>"
     cleaned = nh3.clean(
@@ -101,7 +102,7 @@ def sanitize(untrusted: str) -> str:
         url_schemes=set(SCHEMES),
         link_rel="nofollow noopener",
     )
-    if _depth(cleaned) > MAX_DEPTH:
+    if _depth(cleaned) > MAX_DEPTH or cleaned.count("&") > MAX_ENTITIES:
         return f"<p>{html.escape(to_text(cleaned))}</p>"
     return _with_rel(str(_cleaner.clean(cleaned)))
 

@@ -70,3 +70,12 @@ class Addresses:
     def _with_token(self, kind: Kind, purpose: str, slug: str, token: str) -> Target | None:
         numbers = self._tokens.read(purpose, token)
         return Target(kind, slug, numbers) if numbers else None
+
+
+def on_the_wire(address: str) -> str:
+    """The domain in ASCII (RFC 5890), so that only a local part beyond ASCII needs a server that knows SMTPUTF8."""
+    local, at, domain = address.rpartition("@")
+    try:
+        return local + at + domain.encode("idna").decode()
+    except UnicodeError:
+        return address

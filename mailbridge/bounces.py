@@ -1,5 +1,6 @@
 """Mails that say that a mail did not arrive: RFC 3464 first, then what servers write instead of it."""
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,17 +13,22 @@ from mailbridge.read.encoding import decoded, words
 from mailbridge.read.headers import people
 from mailbridge.read.mime import Entity, Headers, fields_of
 
+# It logs each detector that stumbles over a broken mail, with a traceback.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
+
 _STATUS_PARTS = {"message/delivery-status", "message/global-delivery-status"}
 _DAEMONS = re.compile(r"(?:mailer-?daemon|post-?master|mdaemon|mail-?administrator|mail-?delivery)(?=$|[+.@_-])", re.I)
 _DAEMON_NAMES = re.compile(
     r"mail delivery|delivery (?:sub)?system|system administrator|mail administrator|post ?master|mailer.daemon", re.I
 )
 _SUBJECTS = re.compile(
-    r"undeliver|delivery (?:status|failure|problem|report|delayed|has failed|notification)|failure notice|returned mail|return(?:ed|ing) to sender|"
-    r"mail (?:delivery|system error|could not)|failed mail|nondeliverable|non-delivery|could not be delivered|not delivered|failure delivery|"
-    r"delivery unsuccessful|user unknown|address (?:rejected|not found)|toimittaminen (?:epäonnistui|viivästy)|ei voitu toimittaa|"
-    r"toimitusilmoitus|perille toimittam|kunde inte levereras|leveransfel|leverans misslyckades|olevererbar|oleverer|unzustellbar|"
-    r"zustellung fehlgeschlagen|remise impossible|échec de la remise|non remis|mancato recapito|no se pudo entregar|onbestelbaar|kunne ikke leveres",
+    r"undeliver|delivery (?:status|failure|problem|report|delayed|has failed|notification)|failure notice|"
+    r"returned mail|return(?:ed|ing) to sender|mail (?:delivery|system error|could not)|failed mail|nondeliverable|"
+    r"non-delivery|(?:could not be|not) delivered|failure delivery|delivery unsuccessful|user unknown|"
+    r"address (?:rejected|not found)|toimittaminen (?:epäonnistui|viivästy)|ei voitu toimittaa|toimitusilmoitus|"
+    r"perille toimittam|kunde inte levereras|leveransfel|leverans misslyckades|olevererbar|unzustellbar|"
+    r"zustellung fehlgeschlagen|remise impossible|échec de la remise|non remis|mancato recapito|"
+    r"no se pudo entregar|onbestelbaar|kunne ikke leveres",
     re.I,
 )
 # Where the text of the server ends and the returned mail begins.
@@ -34,9 +40,12 @@ _LISTED = re.compile(rf"^[ \t]{{0,8}}<({_ADDRESS})>[ \t]?:?[ \t]*(.{{0,300}})", 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _BASIC = re.compile(r"(?:^|[\s:(-])([45]\d\d)[\s-]")
 _WILL_RETRY = re.compile(
-    r"will (?:be retried|keep trying|continue to try|try again)|warning message only|yritetään (?:vielä|uudelleen)|försöker igen|delayed",
+    r"will (?:be retried|keep trying|continue to try|try again)|warning message only|yritetään (?:vielä|uudelleen)|"
+    r"försöker igen|delayed",
     re.I,
 )
+# The standard library makes objects of headers with other letters, on which the detectors stumble.
+_ASCII = bytes(n if n < 128 else ord("?") for n in range(256))
 _TEXT = 100_000
 _MANY = 500
 
@@ -75,7 +84,7 @@ def _is_certain(mail: Entity) -> bool:
 
 
 def _may_be(mail: Entity) -> bool:
-    """The author, or the subject of a mail that answers to nobody, hints at it; then an address must be found as well."""
+    """The author hints at it, or the subject of a mail that answers to nobody; then an address is needed as well."""
     answers = "in-reply-to" in mail.headers or "references" in mail.headers
     return _is_daemon(mail) or (not answers and bool(_SUBJECTS.search(words(mail.headers.first("subject")))))
 
@@ -154,7 +163,7 @@ def _from_text(mail: Entity) -> tuple[Bounced, ...]:
 
 
 def _listed(text: str) -> tuple[Bounced, ...]:
-    """ "<anna@example.org>: host mx.example.org said: 550 5.1.1 No such user", as Postfix, qmail and many others write."""
+    """ "<anna@example.org>: host mx.example.org said: 550 5.1.1 No such user", as Postfix and qmail write."""
     is_only_late = bool(_WILL_RETRY.search(text))
     found: dict[str, Bounced] = {}
     for match in _LISTED.finditer(text):
@@ -179,9 +188,9 @@ def _text(mail: Entity) -> str:
 def _by_library(raw: bytes) -> tuple[Bounced, ...]:
     """The odd ones of thirty years, which flufl.bounce knows one by one."""
     try:
-        temporary, permanent = all_failures(message_from_bytes(raw[:_TEXT]))
+        temporary, permanent = all_failures(message_from_bytes(raw[:_TEXT].translate(_ASCII)))
     except Exception:  # noqa: BLE001  it reads foreign mails with the standard library, which raises on some
         return ()
     both = [(each, False) for each in sorted(temporary)] + [(each, True) for each in sorted(permanent)]
     found = [Bounced(decoded(address, ""), is_permanent) for address, is_permanent in both[:_MANY]]
-    return tuple(bounced for bounced in found if not _is_masked(bounced.address))
+    return tuple(bounced for bounced in found if bounced.address and not _is_masked(bounced.address))

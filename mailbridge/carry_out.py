@@ -3,16 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
 from forum import i18n, language, members, memberships, networks, posts, subscriptions, threads
 from forum.attachments import Upload
 from forum.db import Db
-from forum.errors import AddressNotFound, Refusal
+from forum.errors import AddressNotFound, BadAddress, Refusal
 from forum.members import Recipient
-from forum.notices import owe_notice, owe_once_a_day
+from forum.notices import owe_notice, owe_once_a_day, owed_lately
 from forum.tables import Inbox, Mail, Member, Network, Outbox
 from forum.text import excerpt, one_line
 from forum.world import World
@@ -20,6 +20,9 @@ from mailbridge.addresses import Addresses, Target
 from mailbridge.decide import Accept, Action, Command, Confirm, Facts, Hold, Ignore, NoteBounce, PassOn, Refuse
 from mailbridge.letter import Letter
 from mailbridge.quotes import folded_text, own_text
+
+OLD = timedelta(days=7)  # a mail may be on its way for five; a Date before that is a wrong clock's
+QUESTIONS_A_DAY = 10
 
 
 @dataclass(frozen=True)
@@ -88,18 +91,18 @@ class Hands:
             case PassOn(to):
                 return case.ends("command", self._pass_on(db, case, to))
             case Hold(because):
-                self._ask_was_this_you(db, case)
-                return case.ends("held", because)
-            case Command(name, thread_id):
-                self._obey(db, case, name, thread_id)
-                return case.ends("command", name)
+                asked = self._ask_was_this_you(db, case)
+                return case.ends("held", because + ("" if asked else " (They have been asked too often today.)"))
+            case Command():
+                self._obey(db, case, action)
+                return case.ends("command", action.name)
             case Accept():
                 return self._accept(db, case, action, uploads)
 
     def tell_refusal(self, db: Db, case: Case, refusal: Refusal) -> Fate:
         """One mail to the sender, unless a machine wrote or they were told today."""
         to, letter = case.sender, case.letter
-        if not to.address or letter.auto:
+        if not is_address(to.address) or letter.auto:
             return case.ends("refused", str(refusal))
         said = i18n.translations(to.language).gettext
         told = owe_once_a_day(
@@ -127,16 +130,16 @@ class Hands:
             text=text,
             folded=folded_text(letter.parts),
             came_by="mail",
-            message_id=sane_id(letter.message_id) or f"<{case.digest[:32]}@{self._addresses.domain}>",
-            sent_at=min(letter.sent_at or case.received_at, case.received_at),
+            message_id=identity(letter, case.digest, self._addresses.domain),
+            sent_at=_sent_at(letter, case.received_at),
             owner=case.facts.owner,
-            language=language.detect(text, letter.language or case.author.language),
+            language=language.detect(text, _said_language(letter) or case.author.language),
             thread_id=action.thread_id,
             parent_id=action.parent_id,
             landed_by=action.landed_by,
             uploads=uploads,
             mail_id=case.mail_id,
-            subject=letter.topic or excerpt(text, 60) or (letter.files[0].name if letter.files else ""),
+            subject=one_line(letter.topic) or excerpt(text, 60) or (letter.files[0].name if letter.files else ""),
         )
         accepted = posts.accept(db, draft, self._world.clock())
         if not accepted.is_new:
@@ -166,7 +169,7 @@ class Hands:
                 address=letter.author.address,
                 about=letter.subject,
                 quoted=own_text(letter.parts)[:20_000],
-                reply_to=letter.author.address,
+                reply_to=letter.author.address if is_address(letter.author.address) else "",
             )
         return f"passed on to {len(readers)}" if readers else "nobody is there to pass it on to; it is kept"
 
@@ -179,17 +182,19 @@ class Hands:
                 return found
         return [Recipient(operator, "", "en")] if operator else []
 
-    def _ask_was_this_you(self, db: Db, case: Case) -> None:
+    def _ask_was_this_you(self, db: Db, case: Case) -> bool:
+        """Whether they were asked: anybody can send such mails, so there is an end to the questions."""
         assert case.author is not None
-        if not (to := members.recipient(db, case.author.id)):
-            return
+        to, now = members.recipient(db, case.author.id), self._world.clock()
+        if not to or owed_lately(db, to.address, "was_this_you", now) >= QUESTIONS_A_DAY:
+            return False
         slug = case.network.slug if case.network else "postmaster"
         link = f"{self._world.settings.base_url}/held/{self._world.tokens.make('held', case.inbox_id)}"
         owe_notice(
             db,
             to,
             "was_this_you",
-            self._world.clock(),
+            now,
             slug=slug,
             about=case.letter.subject,
             sent_to=plain_address(case.recipient),
@@ -198,36 +203,25 @@ class Hands:
             reply_to=self._addresses.answer(slug, case.inbox_id),
             answers=sane_id(case.letter.message_id),
         )
+        return True
 
-    def _obey(self, db: Db, case: Case, name: str, thread_id: int | None) -> None:
-        now, slug = self._world.clock(), case.network.slug if case.network else ""
-        to = case.sender
-        if name == "help" and case.network:
-            owe_once_a_day(
-                db, to, "help", now, slug=slug, network=case.network.name, answers=sane_id(case.letter.message_id)
-            )
+    def _obey(self, db: Db, case: Case, command: Command) -> None:
+        assert case.network is not None
+        now, to = self._world.clock(), case.sender
+        said = {"slug": case.slug, "network": case.network.name, "answers": sane_id(case.letter.message_id)}
+        if command.name == "help":
+            if is_address(to.address):
+                owe_once_a_day(db, to, "help", now, **said)
             return
         assert case.author is not None
-        assert case.network is not None
-        about = ""
-        if name == "leave":
+        if command.thread_id is None or command.post_id is None:
             memberships.leave(db, case.network, case.author)
-        else:
-            thread = threads.find_thread(db, thread_id or 0)
-            (subscriptions.mute if name == "mute" else subscriptions.follow)(db, thread, case.author, now)
-            about = thread.subject
-        owe_notice(
-            db,
-            to,
-            "done",
-            now,
-            what=name,
-            slug=slug,
-            network=case.network.name,
-            about=about,
-            answers=sane_id(case.letter.message_id),
-            reply_to=case.recipient,
-        )
+            owe_notice(db, to, "done", now, what=command.name, about="", **said)
+            return
+        thread = threads.find_thread(db, command.thread_id)
+        (subscriptions.mute if command.name == "mute" else subscriptions.follow)(db, thread, case.author, now)
+        back = self._addresses.reply(case.slug, case.author.id, command.post_id)  # for one word that undoes it
+        owe_notice(db, to, "done", now, what=command.name, about=thread.subject, reply_to=back, **said)
 
 
 def release(db: Db, inbox_id: int, now: datetime) -> None:
@@ -239,18 +233,44 @@ def release(db: Db, inbox_id: int, now: datetime) -> None:
 
 
 def _note_bounce(db: Db, letter: Letter, outbox_id: int | None) -> str:
-    """VERP tells which mail; what the bounce says tells how badly. A delay is no bounce."""
+    """VERP tells which mail; what the bounce says tells how badly. A delay is no bounce, and a complaint even less."""
+    if letter.complaint:
+        return "a complaint"
     permanent = any(bounced.permanent for bounced in letter.bounced) or not letter.bounced
     row = db.get(Outbox, outbox_id) if outbox_id else None
-    if row is not None and permanent and not letter.auto:
+    if row is not None and permanent:
         row.outcome, row.answer = "bounced", one_line(letter.subject, 200)
     whom = ", ".join(bounced.address for bounced in letter.bounced) or "unknown address"
     return f"{'bounced' if permanent else 'delayed'}: {whom}"
 
 
+def identity(letter: Letter, digest: str, domain: str) -> str:
+    """The Message-ID its post gets: its own, or one that the same mail would get again."""
+    return sane_id(letter.message_id) or f"<{digest[:32]}@{domain}>"
+
+
 def sane_id(message_id: str | None) -> str | None:
     """Only what can stand in our own headers again; others get an identifier from their content."""
     return message_id if message_id and re.fullmatch(r"<[!-;=?-~]{1,200}@[!-;=?-~]{1,200}>", message_id) else None
+
+
+def is_address(text: str) -> bool:
+    """One that can be answered: a From may hold anything, also what could not be decoded."""
+    try:
+        return bool(members.check_address(text)) and "\ufffd" not in text
+    except BadAddress:
+        return False
+
+
+def _sent_at(letter: Letter, received_at: datetime) -> datetime:
+    """As the mail says, if that can be: what lies in the future or long ago would be looked for in the wrong place."""
+    said = letter.sent_at
+    return said if said and received_at - OLD <= said <= received_at else received_at
+
+
+def _said_language(letter: Letter) -> str:
+    said = (letter.language or "")[:2].lower()
+    return said if said in members.LANGUAGES else ""
 
 
 def plain_address(recipient: str) -> str:

@@ -37,6 +37,7 @@ class Facts:
     referenced: Known | None = None
     own_domain: str = ""
     is_holder: bool = False  # the sender of the held mail that this one confirms
+    is_known: bool = False  # this very mail is a post already, having come to another address as well
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Command:
 
     name: str
     thread_id: int | None = None
+    post_id: int | None = None  # the one that was answered
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,23 @@ Action = Accept | Hold | Ignore | Refuse | Command | PassOn | NoteBounce | Confi
 
 def decide(letter: Letter, target: Target, facts: Facts) -> Action:
     """Machines' mail first, since it may never be answered; then what the address asks for; then a post."""
-    if target.kind == "bounce" or letter.is_bounce:
+    if letter.is_bounce or letter.complaint:
         return NoteBounce(target.numbers[0] if target.kind == "bounce" else None)
-    if letter.complaint:
-        return NoteBounce(None)
-    if any(facts.own_domain and facts.own_domain in loop for loop in letter.loop_ids):
+    if any(_is_ours(loop, facts.own_domain) for loop in letter.loop_ids):
         return Ignore("our own mail came back")
+    if target.kind == "bounce":
+        return Ignore(f"no bounce, though it came to the address for them{letter.auto and ': '}{letter.auto}")
     if target.kind == "operator":
         return PassOn("operator")
     if letter.auto:
         return Ignore(f"an automatic mail: {letter.auto}")
     return _asked_for(letter, target, facts) or _post(letter, facts)
+
+
+def _is_ours(loop: str, domain: str) -> bool:
+    """X-Parvi-Loop holds our domain, List-Id a slug before it; other lists may well live beside us."""
+    name = loop.rpartition("<")[2].strip("<> ").casefold()
+    return bool(domain) and domain.casefold() in (name, name.partition(".")[2])
 
 
 def _asked_for(letter: Letter, target: Target, facts: Facts) -> Action | None:
@@ -131,7 +139,7 @@ def _word(letter: Letter, facts: Facts) -> Action | None:
     answered = facts.token_post or facts.referenced
     if name is None or answered is None or facts.proof == "none":
         return None
-    return Command(name, None if name == "leave" else answered.thread_id)
+    return Command(name) if name == "leave" else Command(name, answered.thread_id, answered.id)
 
 
 def _own_words(letter: Letter) -> str:
@@ -140,7 +148,7 @@ def _own_words(letter: Letter) -> str:
 
 
 def _post(letter: Letter, facts: Facts) -> Action:
-    if facts.proof == "none":
+    if facts.proof == "none" and not facts.is_known:
         return Hold("nothing proves that the sender is who the mail says")
     if facts.token_post:
         return _landed(letter, facts, facts.token_post)

@@ -46,9 +46,9 @@ class Door:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
         peer = session.peer[0] if isinstance(session.peer, tuple) else "local"
-        await self._writing.store(Arrival(envelope.mail_from or "", envelope.rcpt_tos, envelope.content, str(peer)))
-        kept = "250 2.0.0 Kept"
-        return "\r\n".join([kept] * len(envelope.rcpt_tos)) if isinstance(server, LMTP) else kept  # RFC 2033 4.2
+        sender = (envelope.mail_from or "").removeprefix("<>")  # aiosmtpd's word for the sender of a bounce
+        await self._writing.store(Arrival(sender, envelope.rcpt_tos, envelope.content, str(peer)))
+        return "250 2.0.0 Kept"
 
     async def handle_exception(self, error: Exception) -> str:
         log.error("the mail door: %s", type(error).__name__, exc_info=error)
@@ -87,12 +87,24 @@ class Committer:
         return None
 
 
-class SmtpServer(SMTP):
+class SmtpServer(SMTP):  # type: ignore[misc]
     line_length_limit = LINE_LIMIT
 
+    async def push(self, status: str) -> None:
+        await super().push(_with_advice(status))
 
-class LmtpServer(LMTP):
+
+class LmtpServer(LMTP):  # type: ignore[misc]
+    """Once the content is there, whoever answers, there is one answer for each recipient (RFC 2033 4.2)."""
+
     line_length_limit = LINE_LIMIT
+    _answers = 1
+
+    async def push(self, status: str) -> None:
+        times, self._answers = self._answers, 1
+        if status.startswith("354"):
+            self._answers = len(self.envelope.rcpt_tos)
+        await super().push("\r\n".join([_with_advice(status)] * times))
 
 
 def smtp_server(door: Door, max_bytes: int, hostname: str) -> SMTP:
@@ -113,6 +125,13 @@ def _options(max_bytes: int, hostname: str) -> dict[str, Any]:
         "auth_require_tls": True,
         "loop": asyncio.get_running_loop(),
     }
+
+
+def _with_advice(status: str) -> str:
+    """aiosmtpd's own refusals of a mail, with what to do instead."""
+    if status.startswith("552 Error"):
+        return "552 5.3.4 The mail is too large; send a link to the file instead"
+    return "500 5.6.0 A line of the mail is too long" if status.startswith("500 Line too long") else status
 
 
 def _ascii(sentence: str) -> str:

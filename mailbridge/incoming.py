@@ -19,7 +19,7 @@ from forum.tables import Inbox, Mail, Member, Network, Outbox
 from forum.text import one_line
 from forum.world import World
 from mailbridge.addresses import Addresses, Target
-from mailbridge.carry_out import Case, Fate, Hands, plain_address, release
+from mailbridge.carry_out import Case, Fate, Hands, identity, plain_address, release, sane_id
 from mailbridge.decide import Action, Facts, Known, decide
 from mailbridge.letter import File, Letter
 from mailbridge.proof import proven
@@ -178,6 +178,8 @@ class Bridge:
         author = members.by_address(db, letter.author.address) if letter.author.address else None
         answered = posts.by_id(db, target.numbers[1]) if target.kind == "reply" else None
         network = db.get(Network, answered.network_id) if answered else networks.by_slug(db, target.slug)
+        digest = hashlib.sha256(raw).hexdigest()
+        itself = [identity(letter, digest, self.addresses.domain)]
         facts = Facts(
             network=network.name if network else None,
             owner=self.addresses.word(network.slug, "owner") if network else "",
@@ -187,8 +189,8 @@ class Bridge:
             token_post=Known(answered.id, answered.thread_id, answered.message_id) if answered else None,
             referenced=_referenced(db, network, letter),
             is_holder=_is_holder(db, target, author),
+            is_known=network is not None and posts.by_message_id(db, network.id, itself) is not None,
         )
-        digest = hashlib.sha256(raw).hexdigest()
         return Case(letter, target, facts, network, author, row.id, mail.id, row.recipient, mail.received_at, digest)
 
     def _proof(self, letter: Letter, target: Target, author: Member | None, mail: Mail) -> str:
@@ -223,7 +225,8 @@ class Bridge:
 def _referenced(db: Db, network: Network | None, letter: Letter) -> Known | None:
     if network is None:
         return None
-    post = posts.by_message_id(db, network.id, [*letter.references, *letter.in_reply_to])
+    named = [each for each in (*letter.references, *letter.in_reply_to) if sane_id(each)]
+    post = posts.by_message_id(db, network.id, named)
     return Known(post.id, post.thread_id, post.message_id) if post else None
 
 

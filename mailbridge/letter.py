@@ -44,7 +44,7 @@ class Bounced:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail, read. Message-IDs stand in angle brackets; every text is decoded and may be shown (escaped) as it is."""
+    """One mail, read. Message-IDs stand in angle brackets; every text is decoded, for showing once escaped."""
 
     message_id: str | None = None
     in_reply_to: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from forum.db import AnyRow, Db
 from forum.members import Recipient
 from forum.tables import Address, Member, Notice, Outbox
 from forum.world import World
+from mailbridge.addresses import on_the_wire
 from mailbridge.journal import Journal, left_behind
 from mailbridge.postman import Answer, Envelope, Postman
 from mailbridge.variants import Variants
@@ -242,9 +243,9 @@ def _recipients() -> Any:
 
 def _owed(row: AnyRow) -> Owed:
     if row.notice_id is not None:
-        to: Recipient | None = Recipient(row.notice_address, "", row.notice_language, row.notice_member)
+        to: Recipient | None = Recipient(on_the_wire(row.notice_address), "", row.notice_language, row.notice_member)
     else:
-        to = Recipient(row.address, row.name, row.language, row.member_id) if row.address else None
+        to = Recipient(on_the_wire(row.address), row.name, row.language, row.member_id) if row.address else None
     return Owed(row.id, row.post_id, row.notice_id, row.tries, to)
 
 

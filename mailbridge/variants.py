@@ -5,6 +5,8 @@ from forum.db import Db
 from forum.members import Recipient
 from forum.tables import Network, Notice, Post
 from forum.world import World
+from mailbridge import digests
+from mailbridge.digests import Digest, Item
 from mailbridge.write import Enclosure, PostMail, Rendered, Writer
 
 
@@ -16,6 +18,7 @@ class Variants:
         self._mails: dict[int, PostMail] = {}
         self._rendered: dict[tuple[int, str], Rendered] = {}
         self._networks: dict[int, int] = {}
+        self._items: dict[tuple[int, int], Item] = {}
 
     def of_post(self, post_id: int, to: Recipient) -> tuple[Rendered, list[bytes]]:
         """The variant this reader gets, and the headers that are only theirs."""
@@ -29,8 +32,28 @@ class Variants:
     def of_notice(self, notice_id: int, to: Recipient) -> tuple[Rendered, list[bytes]]:
         notice = self._db.get_one(Notice, notice_id)
         message_id = f"<notice-{notice.id}@{self._world.settings.mail_domain}>"
-        rendered = self._writer.notice(notice.kind, notice.facts, to, message_id, notice.owed_at)
+        if notice.kind == "digest":
+            rendered = self._writer.digest(self._digest(notice, to), to, message_id, notice.owed_at)
+        else:
+            rendered = self._writer.notice(notice.kind, notice.facts, to, message_id, notice.owed_at)
         return rendered, self._writer.to(to)
+
+    def _digest(self, notice: Notice, to: Recipient) -> Digest:
+        """Its posts as they are worded now; each is loaded and cut once, whoever else gets it in theirs."""
+        post_ids = notice.facts["posts"]
+        room = digests.room(len(post_ids))
+        self._load_items([post_id for post_id in post_ids if (post_id, room) not in self._items], room)
+        items = [self._items[post_id, room] for post_id in post_ids if (post_id, room) in self._items]
+        sections = digests.sections(items)
+        stops = {
+            part.slug: self._world.tokens.make("unsubscribe", part.network_id, to.member_id or 0) for part in sections
+        }
+        return Digest(sections, stops, notice.facts["more"], notice.facts["time_zone"])
+
+    def _load_items(self, post_ids: list[int], room: int) -> None:
+        files = attachments.of_posts(self._db, post_ids)
+        for row in posts.in_list(self._db, post_ids):
+            self._items[row.id, room] = digests.item(row, [file.name for file in files.get(row.id, [])], room)
 
     def _load(self, post_id: int) -> PostMail:
         row = posts.whole(self._db, post_id)

@@ -3,21 +3,27 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from forum import sign_in
+from forum import digests, sign_in
+from forum.db import Db
 from forum.world import World
+from mailbridge.dkim import load_signer
 from mailbridge.incoming import Bridge
 from mailbridge.outgoing import Outgoing
 from mailbridge.postman import CatchingPostman, SmtpPostman
 from mailbridge.write import Writer
-from mailbridge.dkim import load_signer
 
 log = logging.getLogger("parvi.worker")
 
 IDLE_S = 0.1  # between two looks at an empty queue
 TROUBLE_S = 2.0  # after an error: the database may be restarting
-SWEEP = timedelta(minutes=10)
+
+Act = Callable[[Db, datetime], int | None]  # how much it did: while there is something, it is called again at once
+DUE: tuple[tuple[timedelta, Act], ...] = (
+    (timedelta(minutes=10), sign_in.sweep),
+    (timedelta(minutes=1), digests.owe_digests),
+)
 
 
 async def work(world: World, stop: asyncio.Event) -> None:
@@ -27,14 +33,14 @@ async def work(world: World, stop: asyncio.Event) -> None:
     await asyncio.gather(
         _again_and_again("incoming", lambda: asyncio.to_thread(bridge.work_through), stop),
         _again_and_again("outgoing", outgoing.send_some, stop),
-        _sweep_now_and_then(world, stop),
+        *(_now_and_then(world, period, act, stop) for period, act in DUE),
     )
     outgoing.close()
     await postman.close()
 
 
 def make_postman(world: World) -> SmtpPostman | CatchingPostman:
-    """Where mail goes: a folder, or the relay. With neither set, it waits in a folder of the data rather than getting lost."""
+    """Where mail goes: a folder, or the relay. With neither set, it waits in a folder of the data and is not lost."""
     settings = world.settings
     if settings.relay and not settings.caught_mail:
         return SmtpPostman(settings.relay, settings.mail_domain)
@@ -58,18 +64,20 @@ async def _again_and_again(what: str, step: Callable[[], Awaitable[int]], stop: 
             await _wait(stop, pause)
 
 
-async def _sweep_now_and_then(world: World, stop: asyncio.Event) -> None:
+async def _now_and_then(world: World, period: timedelta, act: Act, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        await asyncio.to_thread(_sweep, world)
-        await _wait(stop, SWEEP.total_seconds())
+        if not await asyncio.to_thread(_act, world, act):
+            await _wait(stop, period.total_seconds())
 
 
-def _sweep(world: World) -> None:
+def _act(world: World, act: Act) -> int | None:
+    """In a transaction of its own; what fails is left for the next time."""
     try:
         with world.database.transaction() as db:
-            sign_in.sweep(db, world.clock())
+            return act(db, world.clock())
     except Exception:
-        log.exception("sweeping: next time")
+        log.exception("%s: next time", act.__name__)
+        return 0
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """What we send: a post or a notice -> bytes, and one member's headers on top of them. Pure.
 
-A post is rendered once for each language; its body is the same for everybody, so that it is hashed once. Only `address` is
-done for each copy, and it only joins bytes.
+A post is rendered once for each language; its body is the same for everybody, so that it is hashed once. Only
+`address` is done for each copy, and it only joins bytes.
 """
 
 import re
@@ -12,7 +12,7 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,6 +22,7 @@ from forum.members import Recipient
 from forum.text import one_line
 from mailbridge import dkim
 from mailbridge.addresses import Addresses
+from mailbridge.digests import Digest
 from mailbridge.flowed import flow
 
 POLICY = SMTP.clone(max_line_length=76)
@@ -92,7 +93,7 @@ class Writer:
         return _rendered(message, [sender, *_ids(mail.message_id, mail.references)])
 
     def notice(self, kind: str, facts: dict[str, Any], to: Recipient, message_id: str, now: datetime) -> Rendered:
-        """A whole mail for one person: `templates/mail/<kind>.jinja`. A machine wrote it, and it says so (RFC 3834 5)."""
+        """A whole mail for one person: `templates/mail/<kind>.jinja`. A machine wrote it and says so (RFC 3834 5)."""
         said = self._said(kind, to, facts)
         blocks = self._blocks("notice", to.language, **said)
         slug = facts.get("slug") or "postmaster"
@@ -109,8 +110,23 @@ class Writer:
         answers = facts.get("answers")
         return _rendered(message, [*people, *_ids(message_id, [answers] if answers else [])])
 
+    def digest(self, digest: Digest, to: Recipient, message_id: str, now: datetime) -> Rendered:
+        """A whole mail for one person. Who answers it, by From or by Reply-To, is told how to answer a discussion."""
+        moment = partial(i18n.moment, language=to.language, time_zone=digest.time_zone)
+        blocks = self._blocks("digest", to.language, digest=digest, to=to, moment=moment)
+        message = EmailMessage(POLICY)
+        message["Subject"] = one_line(blocks["subject"])
+        message["Date"] = format_datetime(now)
+        for name, value in self._digest_headers(digest):
+            message[name] = value
+        _fill(message, blocks, ())
+        message["Content-Language"] = to.language
+        help_address = self._addresses.word(digest.sections[0].slug, "help")
+        people = [b"From: " + _mailbox("Parvi", help_address), b"Reply-To: " + _mailbox("", help_address)]
+        return _rendered(message, [*people, *self._stop(digest), *_ids(message_id, [])])
+
     def address(self, rendered: Rendered, personal: Sequence[bytes]) -> bytes:
-        """The head of one copy: signature, this member's headers, the shared ones, the empty line. The body follows it unchanged."""
+        """The head of one copy: signature, this member's headers, the shared ones, the empty line. The body follows."""
         headers = [*personal, *rendered.headers]
         if self._signer:
             headers.insert(0, self._signer.sign(headers, rendered.body_hash))
@@ -120,12 +136,10 @@ class Writer:
         """The headers that only this member's copy has. `unsubscribe` is their token for the link (RFC 8058)."""
         assert to.member_id is not None
         reply = self._addresses.reply(slug, to.member_id, post_id)
-        leave = self._addresses.word(slug, "leave")
         return [
             b"To: " + _mailbox(to.name, to.address),
             f"Reply-To: <{reply}>\r\n".encode(),
-            f"List-Unsubscribe: <{self._base_url}/u/{unsubscribe}>,\r\n <mailto:{leave}>\r\n".encode(),
-            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            *self._one_click(slug, unsubscribe),
         ]
 
     def bounce_address(self, outbox_id: int) -> str:
@@ -134,6 +148,30 @@ class Writer:
     def to(self, to: Recipient) -> list[bytes]:
         """The personal headers of a notice."""
         return [b"To: " + _mailbox(to.name, to.address)]
+
+    def _one_click(self, slug: str, unsubscribe: str) -> list[bytes]:
+        leave = self._addresses.word(slug, "leave")
+        return [
+            f"List-Unsubscribe: <{self._base_url}/u/{unsubscribe}>,\r\n <mailto:{leave}>\r\n".encode(),
+            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+        ]
+
+    def _stop(self, digest: Digest) -> list[bytes]:
+        """One click stops one network. Which of several no program can know: the mail itself has a link for each."""
+        if len(digest.stops) == 1:
+            return self._one_click(*next(iter(digest.stops.items())))
+        return [f"List-Unsubscribe: <{self._base_url}/me>\r\n".encode()]
+
+    def _digest_headers(self, digest: Digest) -> list[tuple[str, str]]:
+        """A machine put it together (RFC 3834 5), for many; its own List-Id, so that it can be filed apart."""
+        return [
+            ("Auto-Submitted", "auto-generated"),
+            ("Precedence", "list"),
+            ("List-Id", f"<digest.{self._addresses.domain}>"),
+            ("List-Help", f"<mailto:{self._addresses.word(digest.sections[0].slug, 'help')}>"),
+            ("X-Parvi-Loop", self._addresses.domain),
+            ("Feedback-ID", "digest:parvi"),
+        ]
 
     def _list_headers(self, mail: PostMail, language: str) -> list[tuple[str, str]]:
         """RFC 2369, 2919, 5064; List-Unsubscribe is personal and stands in `personal`."""
@@ -172,9 +210,9 @@ def _environment(language: str) -> Environment:
     """Only HTML is escaped: the text block is plain text."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=False,
+        autoescape=False,  # noqa: S701
         undefined=StrictUndefined,
-        trim_blocks=True,  # noqa: S701
+        trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
@@ -208,9 +246,10 @@ def _fill(message: EmailMessage, blocks: dict[str, str], enclosures: Sequence[En
 
 def _ids(message_id: str, references: Sequence[str]) -> list[bytes]:
     """By hand: the library's parser raises on identifiers that are odd but in use, and folds inside others."""
-    lines = [f"Message-ID: {message_id}\r\n"]
-    if references:
-        lines += [f"In-Reply-To: {references[-1]}\r\n", "References: " + "\r\n ".join(references) + "\r\n"]
+    [own, *above] = ["".join(each.split()) for each in (message_id, *references)]
+    lines = [f"Message-ID: {own}\r\n"]
+    if above:
+        lines += [f"In-Reply-To: {above[-1]}\r\n", "References: " + "\r\n ".join(above) + "\r\n"]
     return [line.encode("ascii", "replace") for line in lines]
 
 
@@ -225,9 +264,10 @@ def _mailbox(name: str, address: str) -> bytes:
 
     By hand: the library folds a long quoted name without its quotes, and its comma then begins another address.
     """
+    name, address = one_line(name, 500), "".join(address.split())
     if not name:
         return f"<{address}>\r\n".encode()
-    if name.isascii() and len(name) <= 60:
+    if name.isascii() and len(name) <= 60 and "=?" not in name:
         shown = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
     else:
         shown = Header(name, "utf-8", maxlinelen=70).encode(linesep="\r\n")

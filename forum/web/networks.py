@@ -61,7 +61,7 @@ def show_network(visit: Visit) -> Response:
 def set_mode(visit: Visit) -> Response:
     network = networks.find_network(visit.db, visit.word("slug"))
     owner = visit.mail_address(network.slug, "owner")
-    memberships.set_mode(visit.db, network, visit.signed_in, visit.form["mode"], owner)
+    memberships.set_mode(visit.db, network, visit.signed_in, visit.form["mode"], visit.now, owner=owner)
     return page.onward(visit.form["next"], "/me#networks")
 
 

@@ -26,6 +26,8 @@ def show_thread(visit: Visit) -> Response:
     if visit.request.url.path != path and visit.request.method == "GET":
         return page.redirect(path + (f"?{visit.request.url.query}" if visit.request.url.query else ""), 301)
     mine = _mine(visit, thread)
+    if visit.refusal and not _may_reply(thread, network, mine):
+        raise visit.refusal  # there is no form here to show again: the refusal's own page keeps what was typed
     tag = page.tag(*_version(visit, thread), *astuple(mine))
     if visit.refusal is None and tag in visit.request.headers.get("if-none-match", ""):
         return page.unchanged(tag)
@@ -158,7 +160,7 @@ def _new_posts(visit: Visit, thread: Thread, network: Network, mine: Standing) -
 
 
 def _may_reply(thread: Thread, network: Network, mine: Standing) -> bool:
-    open_to_me = mine.role == "contact" or (bool(mine.mode) and network.posting != "contacts")
+    open_to_me = mine.role == "contact" or (bool(mine.mode) and network.posting == "members")
     return open_to_me and network.state != "archived" and thread.locked_at is None
 
 

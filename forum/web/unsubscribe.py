@@ -25,7 +25,7 @@ def unsubscribe(visit: Visit) -> Response:
     """Pressed here, or by a mail program without asking. Twice is the same as once."""
     network, member, membership = _meant(visit)
     if membership:
-        memberships.set_mode(visit.db, network, member, "none")
+        memberships.set_mode(visit.db, network, member, "none", visit.now)
     return page.render(
         visit.in_language(member.language),
         "unsubscribe.html",

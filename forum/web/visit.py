@@ -90,7 +90,7 @@ class Visit:
 
     def word(self, name: str) -> str:
         """A word in the path."""
-        return str(self.request.path_params[name])
+        return storable(str(self.request.path_params[name]))
 
     def asked(self, name: str) -> str:
         """What the query says, as text that a database takes."""

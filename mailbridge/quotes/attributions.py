@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from mailbridge.quotes.lines import Line, fold, next_full
+from mailbridge.quotes.lines import Line, fold, next_quoted
 from mailbridge.quotes.words import LEADS, WEEKDAYS, WROTE
 
 _WRAPPED = 5
@@ -49,7 +49,9 @@ def _may_end(bare: str) -> bool:
 
 
 def _may_begin(bare: str) -> bool:
-    return "@" in bare or bool(_DIGIT.search(bare, 0, 120)) or (_may_end(bare) and bool(_VERBS.search(fold(bare[:200]))))
+    return (
+        "@" in bare or bool(_DIGIT.search(bare, 0, 120)) or (_may_end(bare) and bool(_VERBS.search(fold(bare[:200]))))
+    )
 
 
 def _read(lines: list[Line], at: int) -> Attribution | None:
@@ -63,9 +65,10 @@ def _read(lines: list[Line], at: int) -> Attribution | None:
         if not _may_end(line.bare):
             continue
         text = fold(joined).strip("-—_*~ ")
-        if (joined.endswith(_ENDS) or ("@" in text and text.endswith(_ALL_VERBS))) and (sure := _certainty(text, joined)) is not None:
-            follows = next_full(lines, number + 1, within=8)
-            is_quoted = follows is not None and lines[follows].depth > depth
+        if (joined.endswith(_ENDS) or ("@" in text and text.endswith(_ALL_VERBS))) and (
+            sure := _certainty(text, joined)
+        ) is not None:
+            is_quoted = next_quoted(lines, number + 1, depth) is not None
             if (sure or is_quoted) and len(joined) <= _LONGEST:
                 return Attribution(at, number + 1, joined, sure)
             return None

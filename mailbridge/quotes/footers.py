@@ -26,7 +26,7 @@ def footer_end(lines: list[Line], at: int) -> int | None:
 
 
 def intro_above(lines: list[Line], start: int, footer: int) -> int | None:
-    """Above our footer stands our mail, and above that some line or block, in whatever language, that names an address."""
+    """Our mail stands above its footer; above that, in whatever language, a line or block with an address."""
     for number in range(start, footer):
         bare = lines[number].bare
         if any_block_end(lines, number) or ("@" in bare and bare.endswith((":", "：")) and any(map(str.isdigit, bare))):

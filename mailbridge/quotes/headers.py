@@ -82,7 +82,7 @@ def _spoken_announcement(lines: list[Line], at: int) -> Block | None:
 
 
 def _between_dashes(bare: str) -> tuple[str | None, str]:
-    """The folded words between two runs of dashes and what follows; ("", "") for a mere rule; None when it is neither."""
+    """The folded words between two runs of dashes and what follows; ("", "") for a mere rule; else None."""
     inner = bare.lstrip(_DASHES)
     if not inner:
         return ("", "") if len(bare) >= 3 else (None, "")

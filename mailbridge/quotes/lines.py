@@ -11,6 +11,10 @@ _MARKS = re.compile(r"[ \t\xa0]{0,3}((?:>[ \t\xa0]?)+)")
 _INVISIBLE = re.compile(r"[\ufeff\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 
 
+# What a writer puts in place of what was cut out of a quote.
+_ELIDED = re.compile(r"[\[(<{*-]*(?:\.{2,5}|…|snip|snipped|cut|klip|leikattu|klippt|deletia)[\])>}*.-]*", re.I)
+
+
 @dataclass(slots=True)
 class Line:
     """`text` with its line break; `depth` of ">"; `bare` without them, trimmed and cut to LINE letters."""
@@ -44,4 +48,16 @@ def next_full(lines: list[Line], at: int, within: int = 10_000) -> int | None:
     for number in range(at, min(len(lines), at + within)):
         if lines[number].bare:
             return number
+    return None
+
+
+def next_quoted(lines: list[Line], at: int, depth: int) -> int | None:
+    """The next line if it is quoted deeper than `depth`; "[...]" and the like may stand before it."""
+    for _ in range(3):
+        found = next_full(lines, at, within=8)
+        if found is None or lines[found].depth > depth:
+            return found
+        if not _ELIDED.fullmatch(lines[found].bare):
+            return None
+        at = found + 1
     return None

@@ -2,27 +2,22 @@
 
 import re
 
-from mailbridge.quotes.lines import Line, fold, next_full
+from mailbridge.quotes.lines import Line, fold
 from mailbridge.quotes.words import CLOSINGS, SENT_FROM
 
 _SENT_FROM = tuple(fold(words) for words in SENT_FROM)
 _CLOSINGS = frozenset(fold(words) for words in CLOSINGS)
-_LONGEST_CLOSING = max(len(words) for words in _CLOSINGS)
+_FIRST_WORDS = frozenset(words.split(" ", 1)[0] for words in _CLOSINGS)
 _LIST_WORDS = (
-    "mailing list",
-    "listinfo",
-    "postituslista",
-    "sähköpostilista",
-    "unsubscribe",
-    "e-postlista",
-    "mailinglist",
-    "/groups/",
-    "mailman",
-)
+    "mailing list", "listinfo", "postituslista", "sähköpostilista", "unsubscribe", "e-postlista", "mailinglist",
+    "/groups/", "mailman",
+)  # fmt: skip
 _BELOW_CLOSING = 12
 _SHORT = 70
 _SIGNED = re.compile(r"[-–—/~][^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$")
-_POSTSCRIPT = re.compile(r"(?:ps|p\.s|p\.\s?s\.|psst|edit|lisäys|jk|pps)\b", re.I)
+_POSTSCRIPT = re.compile(r"\[\d{1,2}\]|(?:ps|p\.s|p\.\s?s\.|psst|edit|lisäys|jk|pps)\b", re.I)
+# "Terveiset Tampereelta" begins a sentence.
+_PLACE = re.compile(r"(?:lta|ltä|sta|stä)[.!]?$")
 _NAME = re.compile(r"[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,3}[.!]?$")
 
 
@@ -48,9 +43,9 @@ def _is_delimiter(lines: list[Line], at: int, end: int) -> bool:
 
 def _is_list_footer(lines: list[Line], at: int, end: int) -> bool:
     bare = lines[at].bare
-    if len(bare) < 2 or bare.strip("_-=") or end - at > 15:
+    if len(bare) < 2 or bare.strip("_-=") or end - at > 15 or len(lines[min(at + 1, end - 1)].bare) > _SHORT:
         return False
-    below = " ".join(line.bare for line in lines[at + 1 : end]).lower()
+    below = " ".join(line.bare for line in lines[at + 1 : min(end, at + 5)]).lower()
     return any(words in below for words in _LIST_WORDS)
 
 
@@ -70,6 +65,11 @@ def is_device(bare: str) -> bool:
     return len(words) <= 80 and ", " not in words and not words.endswith((",", ":", "?", "!"))
 
 
+def is_postscript(bare: str) -> bool:
+    """What a writer adds below the name, footnotes included."""
+    return bool(_POSTSCRIPT.match(bare))
+
+
 def _closing(lines: list[Line], start: int, end: int) -> int:
     """The closing formula, or the name set apart with a dash, if only a short signature follows; else `end`."""
     found, full, name_at = end, 0, None
@@ -78,7 +78,7 @@ def _closing(lines: list[Line], start: int, end: int) -> int:
         if not bare:
             continue
         full += 1
-        if full > _BELOW_CLOSING or len(bare) > _SHORT + 30 or _POSTSCRIPT.match(bare):
+        if full > _BELOW_CLOSING or len(bare) > _SHORT + 30 or is_postscript(bare):
             break
         if is_closing(bare):
             found = number
@@ -89,13 +89,14 @@ def _closing(lines: list[Line], start: int, end: int) -> int:
 
 def is_closing(bare: str) -> bool:
     """A closing alone, or with the name after it."""
-    if len(bare) > _SHORT:
+    first = bare.lstrip("*_-–—/ ").split(" ", 1)[0]
+    if len(bare) > _SHORT or fold(first).strip(" ,.:;!/*_") not in _FIRST_WORDS:
         return False
     text = fold(bare).strip(" ,.!*_-–—:;/")
     if text in _CLOSINGS:
         return len(text) > 1 or bare.lower() != text
     head, _, name = _split_closing(bare)
-    return head in _CLOSINGS and bool(_NAME.match(name)) and name[:1].isupper()
+    return head in _CLOSINGS and bool(_NAME.match(name)) and name[:1].isupper() and not _PLACE.search(name)
 
 
 def _split_closing(bare: str) -> tuple[str, str, str]:

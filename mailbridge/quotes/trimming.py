@@ -9,8 +9,8 @@ from mailbridge.quotes import senders
 from mailbridge.quotes.attributions import Attribution, attribution_at
 from mailbridge.quotes.footers import footer_end, intro_above
 from mailbridge.quotes.headers import Block, block_at
-from mailbridge.quotes.lines import Line, fold, lines_of, next_full
-from mailbridge.quotes.signatures import device_line, signature_start
+from mailbridge.quotes.lines import Line, fold, lines_of, next_full, next_quoted
+from mailbridge.quotes.signatures import device_line, is_postscript, signature_start
 from mailbridge.quotes.words import ANSWERS_BELOW
 
 _ANSWERS_BELOW = tuple(fold(words) for words in ANSWERS_BELOW)
@@ -85,16 +85,15 @@ class _Walk:
     def _block(self, block: Block) -> int:
         self.sender = self.sender or senders.of_field(block.sender)
         start = block.start
-        if block.is_forward or (self.is_forward and not self.lines[start].depth):
+        if block.is_forward or self.is_forward:
             return self._rest("forward", start, len(self.lines))
         if self.lines[start].depth:
             return self._quoted(start, start)
         return self._below(start, block.end)
 
     def _attributed(self, said: Attribution) -> int:
-        follows = next_full(self.lines, said.end, within=8)
-        if follows is not None and self.lines[follows].depth:
-            return self._quoted(said.start, follows)
+        if quoted := next_quoted(self.lines, said.end, 0):
+            return self._quoted(said.start, quoted)
         self.sender = self.sender or senders.of_line(said.sender)
         if self.is_forward:
             return self._rest("forward", said.start, len(self.lines))
@@ -102,6 +101,9 @@ class _Walk:
 
     def _below(self, start: int, body: int) -> int:
         """Another's mail without marks of quoting goes on to its end, which is seen only when it is ours."""
+        if quoted := next_quoted(self.lines, body, 0):
+            # Outlook can be told to quote with marks below its header block.
+            return self._quoted(start, quoted)
         if not self._has_own(start):
             return body
         own = " ".join(line.bare for line in self.lines[max(self.own_from, start - 12) : start])
@@ -150,13 +152,16 @@ class _Walk:
         if start >= end:
             return
         device = device_line(self.lines, start, end)
-        if device is not None and self._has_own(device):
+        if device is not None and self._has_own(device) and not self._is_postscript_below(device, end):
             self._with_device(start, device, end)
             return
         signature = signature_start(self.lines, start, end)
         self.kinds.append(("own", start, signature))
         if signature < end:
             self.kinds.append(("signature", signature, end))
+
+    def _is_postscript_below(self, device: int, end: int) -> bool:
+        return any(is_postscript(line.bare) for line in self.lines[device + 1 : end])
 
     def _with_device(self, start: int, device: int, end: int) -> None:
         """Programs put "Sent from ..." between the answer and what is answered to."""

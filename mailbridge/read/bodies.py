@@ -29,7 +29,7 @@ class Body:
 
     def says_something(self) -> bool:
         text = "".join(text for text, is_html in self.texts if not is_html).strip()
-        return len(text) > 300 or bool(text) and not ("html" in text.lower() and len(_STUB.findall(text)) > 1)
+        return len(text) > 300 or (bool(text) and not ("html" in text.lower() and len(_STUB.findall(text)) > 1))
 
     def has_html(self) -> bool:
         return any(is_html and text.strip() for text, is_html in self.texts)

@@ -17,7 +17,6 @@ _MEANT = {
 _REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
-_BETWEEN_PARAMETERS = re.compile(r'"(?:[^"\\]|\\.)*"?|[^";]+')
 _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?$")
 
 
@@ -77,9 +76,7 @@ def _runs(value: str) -> list[str]:
         if data and (between.strip() or word_charset != charset):
             out.append(decoded(data, charset))
             data = b""
-        if between.strip() or not (data or out):
-            out.append(between)
-        elif not data and at == 0:
+        if between.strip() or at == 0:
             out.append(between)
         data, charset, at = data + _word(found[2], found[3]), word_charset, found.end()
     if data:
@@ -98,7 +95,7 @@ def _word(encoding: str, text: str) -> bytes:
 
 
 def unquoted_parameters(value: str) -> tuple[str, dict[str, str]]:
-    """`text/plain; charset="utf-8"` -> ("text/plain", {"charset": "utf-8"}), continued and encoded parameters joined."""
+    """`text/plain; charset="utf-8"` -> ("text/plain", {"charset": "utf-8"}), continued parameters joined."""
     pieces = _split_at_semicolons(value[:20_000])
     head = pieces[0].strip().lower() if pieces else ""
     found: dict[str, list[tuple[int, bool, str]]] = {}
@@ -115,11 +112,11 @@ def _split_at_semicolons(value: str) -> list[str]:
     if '"' not in value:
         return value.split(";")
     pieces = [""]
-    for token in re.findall(r'"(?:[^"\\]|\\.)*"?|;|[^";]+', value):
-        if token == ";":
+    for each in re.findall(r'"(?:[^"\\]|\\.)*"?|;|[^";]+', value):
+        if each == ";":
             pieces.append("")
         else:
-            pieces[-1] += token
+            pieces[-1] += each
     return pieces
 
 
@@ -136,8 +133,9 @@ def _parameter(parts: list[tuple[int, bool, str]]) -> str:
         return words("".join(text for _, _, text in parts))
     charset, _, rest = parts[0][2].partition("'")
     first = rest.partition("'")[2] if rest else parts[0][2]
+    pieces = [(0, parts[0][1], first), *parts[1:]]
     data = b"".join(
-        unquote_to_bytes(text) if is_encoded else text.encode("utf-8", "surrogateescape")
-        for _, is_encoded, text in [(0, parts[0][1], first), *parts[1:]]
+        unquote_to_bytes(raw) if is_encoded else raw
+        for raw, is_encoded in [(text.encode("utf-8", "surrogateescape"), is_encoded) for _, is_encoded, text in pieces]
     )
     return decoded(data, charset)

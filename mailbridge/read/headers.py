@@ -15,10 +15,17 @@ _BRACKETED = re.compile(r"<([^<>]{1,998})>")
 _BARE_ID = re.compile(r"[^\s<>,;\"']{1,500}@[^\s<>,;\"']{1,500}")
 _TAG = re.compile(r"\[[a-z0-9][a-z0-9._-]{0,60}\]\s*")
 # Reply and forward prefixes as programs write them, by language; a counter may follow: "Re[2]:", "Re (2):", "Re^2:".
-_REPLY = "re|vs|sv|aw|antw|antwort|ref|rif|res|resp|odp|vá|ynt|svar|rv-re|r|bls|atb|απ|σχετ|отв|на|回复|回覆|答复|返信|答覆|תגובה|رد|yan|ats|vast"
-_FORWARD = "fw|fwd|fwd fw|vl|vb|wg|tr|i|enc|rv|pd|továbbítás|ilt|doorst|videres|vs-fw|fs|přep|пер|пересл|πρθ|转发|轉寄|転送|הועבר|إعادة توجيه|pd|înt|trs|prosl"
+_REPLY = """
+    re vs sv aw antw antwort rif res resp odp vá ynt svar r bls atb vast ats yan
+    απ σχετ отв на 回复 回覆 答复 答覆 返信 תגובה رد
+"""
+_FORWARD = """
+    fw fwd vl vb wg tr i enc rv pd továbbítás ilt doorst videres přep înt trs prosl
+    пер пересл πρθ 转发 轉寄 転送 הועבר
+"""
 _PREFIX = re.compile(
-    rf"\s*(?:(?P<reply>{_REPLY})|(?P<forward>{_FORWARD}))\s?(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}}|\d{{1,3}})?\s?[:：]\s*",
+    rf"\s*(?:(?P<reply>{'|'.join(_REPLY.split())})|(?P<forward>{'|'.join(_FORWARD.split())}))"
+    r"\s?(?:\[\d{1,4}\]|\(\d{1,4}\)|\^\d{1,4}|\d{1,3})?\s?[:：]\s*",
     re.I,
 )
 

@@ -128,10 +128,13 @@ def _fields(head: str) -> tuple[list[tuple[str, str]], str]:
             fields[-1][1].append(line)
         elif name := _NAME.match(line):
             fields.append((name[1], [line[name.end() :]]))
-        elif line and not line.startswith(("From ", ">From ")):
+        elif (
+            line
+            and not line.startswith(("From ", ">From "))
+            and not _NAME.match("".join(lines[number + 1 : number + 2]))
+        ):
             # A broken line among headers is passed over, two in a row are text.
-            if number + 1 >= len(lines) or not _NAME.match(lines[number + 1]):
-                return _joined(fields), "\n".join(lines[number:])
+            return _joined(fields), "\n".join(lines[number:])
     return _joined(fields), ""
 
 
@@ -161,7 +164,7 @@ def _guessed(body: bytes) -> bytes:
 
 
 def _next_mark(body: bytes, mark: bytes, start: int) -> tuple[int, int, bool] | None:
-    """Where the next boundary line begins (with the line break before it) and ends, and whether it is the closing one."""
+    """Where the next boundary line begins (with the break before it) and ends; whether it is the closing one."""
     while mark and (at := _line_with(body, mark, start)) >= 0:
         line_end = body.find(b"\n", at)
         line_end = len(body) if line_end < 0 else line_end + 1

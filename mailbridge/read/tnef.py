@@ -81,7 +81,7 @@ def _after_name(data: bytes, at: int) -> int:
     if kind == 0:
         return at + 24
     (length,) = struct.unpack_from("<I", data, at + 20)
-    return at + 24 + length + -length % 4
+    return int(at + 24 + length + -length % 4)
 
 
 def _values(data: bytes, at: int, kind: int) -> tuple[list[bytes], int]:

@@ -69,6 +69,9 @@ class Program:
     def send(self, path: str, told: object, **headers: str) -> httpx.Response:
         return self.browser.ask("POST", f"/api/v1{path}", json=told, headers=self._headers | headers)
 
+    def send_raw(self, path: str, body: bytes) -> httpx.Response:
+        return self.browser.ask("POST", f"/api/v1{path}", content=body, headers=self._headers)
+
     @property
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}

@@ -68,7 +68,12 @@ def test_a_private_network_does_not_exist_for_others(world: World, browser: Brow
     anna = make.member(world, network=network)
     post = make.post(world, network, anna)
     other = browser.as_member(make.member(world, "ville@example.org", "Ville", language="en"))
-    for path in ("/n/viestijat", f"/n/viestijat/{post.thread_id}-hiljainen-tieto", f"/p/{post.id}", f"/p/{post.id}/mails"):
+    for path in (
+        "/n/viestijat",
+        f"/n/viestijat/{post.thread_id}-hiljainen-tieto",
+        f"/p/{post.id}",
+        f"/p/{post.id}/mails",
+    ):
         answer = other.look(path)
         assert answer.status_code == 404
         assert "Hiljainen tieto" not in answer.text
@@ -91,7 +96,7 @@ def test_threads_are_paged(world: World, browser: Browser, clock: Clock) -> None
     first = browser.look("/n/viestijat").text
     assert "Aihe 51" in first
     assert "Aihe 01" not in first
-    older = first.split('?after=')[1].split('"')[0]
+    older = first.split("?after=")[1].split('"')[0]
     second = browser.look(f"/n/viestijat?after={older}").text
     assert "Aihe 01" in second
     assert "Aihe 02" not in second
@@ -104,7 +109,10 @@ def test_the_mode_is_changed(world: World, browser: Browser) -> None:
     answer = at_home.send("/n/viestijat/mode", {"mode": "daily", "next": "/me#n-viestijat"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/me#n-viestijat")
     assert rows(world, "SELECT mode FROM memberships") == [("daily",)]
-    assert at_home.send("/n/viestijat/mode", {"mode": "daily", "next": "//evil.example"}).headers["location"] == "/me#networks"
+    assert (
+        at_home.send("/n/viestijat/mode", {"mode": "daily", "next": "//evil.example"}).headers["location"]
+        == "/me#networks"
+    )
     assert at_home.send("/n/viestijat/mode", {"mode": "hourly"}).status_code == 422  # BadChoice
 
 
@@ -134,7 +142,12 @@ def test_today_marks_what_is_new_since_the_last_visit(world: World, browser: Bro
     at_home = browser.as_member(anna)
     for _ in range(2):  # it stays marked while the visit lasts
         text = at_home.look("/").text
-        assert text.index("New since your last visit") < text.index("Uusi") < text.index("Latest discussions") < text.index("Vanha")
+        assert (
+            text.index("New since your last visit")
+            < text.index("Uusi")
+            < text.index("Latest discussions")
+            < text.index("Vanha")
+        )
         clock.move(minutes=11)
     assert at_home.cookies["parvi-since"]
     with world.database.reading() as db:

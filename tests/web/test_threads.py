@@ -32,13 +32,19 @@ def at_home(browser: Browser, anna: Member) -> Browser:
 def test_wrong_words_lead_to_the_right_ones(world: World, network: Network, anna: Member, at_home: Browser) -> None:
     post = make.post(world, network, anna, subject="Hiljainen tieto!")
     right = f"/n/viestijat/{post.thread_id}-hiljainen-tieto"
-    for wrong in (f"/n/viestijat/{post.thread_id}", f"/n/other/{post.thread_id}-x", f"/n/viestijat/{post.thread_id}-hil"):
+    for wrong in (
+        f"/n/viestijat/{post.thread_id}",
+        f"/n/other/{post.thread_id}-x",
+        f"/n/viestijat/{post.thread_id}-hil",
+    ):
         answer = at_home.look(f"{wrong}?after=0")
         assert (answer.status_code, answer.headers["location"]) == (301, f"{right}?after=0")
     assert at_home.look(right).status_code == 200
 
 
-def test_a_subject_without_letters_has_an_address_too(world: World, network: Network, anna: Member, at_home: Browser) -> None:
+def test_a_subject_without_letters_has_an_address_too(
+    world: World, network: Network, anna: Member, at_home: Browser
+) -> None:
     post = make.post(world, network, anna, subject="???")
     assert at_home.look(f"/n/viestijat/{post.thread_id}").status_code == 200
 
@@ -89,7 +95,9 @@ def test_nothing_has_changed(world: World, network: Network, anna: Member, at_ho
     assert at_home.look(path, If_None_Match=tag).status_code == 200
 
 
-def test_an_etag_tells_strangers_nothing(world: World, network: Network, anna: Member, at_home: Browser, browser: Browser) -> None:
+def test_an_etag_tells_strangers_nothing(
+    world: World, network: Network, anna: Member, at_home: Browser, browser: Browser
+) -> None:
     post = make.post(world, network, anna)
     path = f"/n/viestijat/{post.thread_id}-hiljainen-tieto"
     tag = at_home.look(path).headers["etag"]
@@ -108,11 +116,16 @@ def test_new_posts_come_as_a_piece(world: World, network: Network, anna: Member,
     assert "parvi-since" not in answer.headers.get("set-cookie", "")
 
 
-def test_a_reply_goes_in_once_however_often_it_is_sent(world: World, network: Network, anna: Member, at_home: Browser) -> None:
+def test_a_reply_goes_in_once_however_often_it_is_sent(
+    world: World, network: Network, anna: Member, at_home: Browser
+) -> None:
     post = make.post(world, network, anna)
     path = f"/n/viestijat/{post.thread_id}-hiljainen-tieto"
     page = at_home.look(f"{path}?reply={post.id}").text
-    form = {"text": "Kiitos kysymästä,\r\nme teemme sen näin.", "form_key": re.findall(r'name="form_key" value="(\w+)"', page)[0]}
+    form = {
+        "text": "Kiitos kysymästä,\r\nme teemme sen näin.",
+        "form_key": re.findall(r'name="form_key" value="(\w+)"', page)[0],
+    }
     for _ in range(2):
         answer = at_home.send(f"{path}?reply={post.id}", form)
         assert (answer.status_code, answer.headers["location"]) == (303, f"{path}#post-2")
@@ -158,7 +171,9 @@ def test_what_is_refused_is_shown_again_with_the_sentence_at_the_field(
         assert value.strip()[:100] in answer.text
 
 
-def test_an_empty_reply_keeps_the_discussion_in_view(world: World, network: Network, anna: Member, at_home: Browser) -> None:
+def test_an_empty_reply_keeps_the_discussion_in_view(
+    world: World, network: Network, anna: Member, at_home: Browser
+) -> None:
     post = make.post(world, network, anna, text="Se alkuperäinen kysymys")
     answer = at_home.send(f"/n/viestijat/{post.thread_id}-hiljainen-tieto", {"text": ""})
     assert answer.status_code == 422
@@ -244,7 +259,9 @@ def test_following_muting_and_as_usual(world: World, network: Network, anna: Mem
     assert refused.status_code == 422  # BadChoice
 
 
-def test_an_unread_line_before_what_is_new(world: World, network: Network, anna: Member, browser: Browser, clock: Clock) -> None:
+def test_an_unread_line_before_what_is_new(
+    world: World, network: Network, anna: Member, browser: Browser, clock: Clock
+) -> None:
     ville = make.member(world, "ville@example.org", "Ville", network=network)
     first = make.post(world, network, ville, text="vanha.")
     with world.database.transaction() as db:

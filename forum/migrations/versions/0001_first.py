@@ -66,9 +66,18 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("digest_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name=op.f("fk_members_organisation_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_members")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_members_token_hash")),
+    )
+    op.create_index(
+        "ix_members_digest_due_at",
+        "members",
+        ["digest_due_at"],
+        unique=False,
+        sqlite_where=sa.text("digest_due_at IS NOT NULL"),
+        postgresql_where=sa.text("digest_due_at IS NOT NULL"),
     )
     op.create_index(op.f("ix_members_organisation_id"), "members", ["organisation_id"], unique=False)
     op.create_table(
@@ -80,6 +89,8 @@ def upgrade() -> None:
         sa.Column("last_post_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("posts", NUMBER, nullable=False),
         sa.Column("locked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("moved_to_id", NUMBER, nullable=True),
+        sa.ForeignKeyConstraint(["moved_to_id"], ["threads.id"], name=op.f("fk_threads_moved_to_id")),
         sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name=op.f("fk_threads_network_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_threads")),
     )
@@ -111,6 +122,7 @@ def upgrade() -> None:
         sa.Column("member_id", NUMBER, nullable=False),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("digested_id", NUMBER, nullable=False),
         sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["member_id"], ["members.id"], name=op.f("fk_memberships_member_id")),
         sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name=op.f("fk_memberships_network_id")),
@@ -145,10 +157,15 @@ def upgrade() -> None:
         sa.Column("form_key", sa.String(), nullable=True),
         sa.Column("mail_id", NUMBER, nullable=True),
         sa.Column("landed_by", sa.String(), nullable=True),
+        sa.Column("landed_because", sa.String(), nullable=False),
+        sa.Column("conversation", sa.String(), nullable=True),
+        sa.Column("awaits", sa.String(), nullable=True),
+        sa.Column("mails", sa.Boolean(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("folded", sa.String(), nullable=False),
         sa.Column("html", sa.String(), nullable=False),
         sa.Column("folded_html", sa.String(), nullable=False),
+        sa.Column("whole_text", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["author_id"], ["members.id"], name=op.f("fk_posts_author_id")),
         sa.ForeignKeyConstraint(["mail_id"], ["mails.id"], name=op.f("fk_posts_mail_id")),
         sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name=op.f("fk_posts_network_id")),
@@ -160,7 +177,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("thread_id", "number", name=op.f("uq_posts_thread_id_number")),
     )
     op.create_index("ix_posts_author_id", "posts", ["author_id", "sent_at"], unique=False)
+    op.create_index(
+        "ix_posts_awaits",
+        "posts",
+        ["network_id", "awaits"],
+        unique=False,
+        sqlite_where=sa.text("awaits IS NOT NULL"),
+        postgresql_where=sa.text("awaits IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_posts_conversation",
+        "posts",
+        ["network_id", "conversation"],
+        unique=False,
+        sqlite_where=sa.text("conversation IS NOT NULL"),
+        postgresql_where=sa.text("conversation IS NOT NULL"),
+    )
     op.create_index("ix_posts_message_id", "posts", ["message_id"], unique=False)
+    op.create_index("ix_posts_network_id", "posts", ["network_id", "id"], unique=False)
     op.create_index("ix_posts_newest", "posts", ["network_id", "sent_at", "id"], unique=False)
     op.create_table(
         "sessions",

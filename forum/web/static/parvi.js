@@ -2,6 +2,7 @@
 
 const POLL_MS = 3000;
 
+dropSentDrafts();
 for (const form of document.querySelectorAll("[data-write]")) prepareWriting(form);
 for (const form of document.querySelectorAll("form")) disableDoubleSend(form);
 const live = document.querySelector("[data-live]");
@@ -13,22 +14,30 @@ function prepareWriting(form) {
   sendByKey(form);
 }
 
-// A draft stays in this browser until it has been sent: until the page shows the form without what was typed.
+// A draft stays in this browser until its message has arrived: until we stand before it.
 
 function keepDraft(form, field) {
   const key = `draft:${field.dataset.draft}`;
-  const sentKey = `sent:${field.dataset.draft}`;
-  const wasSent = sessionStorage.getItem(sentKey);
-  const isRefused = document.querySelector("[role=alert]") !== null;
-  if (wasSent !== null && !isRefused && localStorage.getItem(key) === wasSent) localStorage.removeItem(key);
-  sessionStorage.removeItem(sentKey);
-  const draft = localStorage.getItem(key);
-  if (draft && !field.value) field.value = draft;
+  if (!field.value) field.value = localStorage.getItem(key) ?? "";
   field.addEventListener("input", () => {
     if (field.value) localStorage.setItem(key, field.value);
     else localStorage.removeItem(key);
   });
-  form.addEventListener("submit", () => sessionStorage.setItem(sentKey, field.value));
+  form.addEventListener("submit", () => {
+    sessionStorage.setItem("sent", JSON.stringify({ ...sent(), [key]: field.value }));
+  });
+}
+
+function dropSentDrafts() {
+  const hasArrived = location.hash.startsWith("#post-");
+  for (const [key, text] of Object.entries(sent())) {
+    if (hasArrived && localStorage.getItem(key) === text) localStorage.removeItem(key);
+  }
+  sessionStorage.removeItem("sent");
+}
+
+function sent() {
+  return JSON.parse(sessionStorage.getItem("sent") ?? "{}");
 }
 
 function disableDoubleSend(form) {

@@ -1,0 +1,162 @@
+"""Digests: who gets the new messages of their networks in one mail a day or a week, when, and which messages."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, or_, select, update
+
+from forum.db import AnyRow, Db
+from forum.i18n import zone
+from forum.members import Recipient
+from forum.notices import owe_notices
+from forum.tables import Address, Member, Membership, Outbox, Post, Subscription
+
+MODES = ("daily", "weekly")
+HOUR = time(7)  # on the member's own clock
+MONDAY = 0
+BATCH = 200  # members in one transaction: on SQLite all others wait meanwhile
+MOST = 300  # messages in one mail; the newest, and the mail says that there are more
+
+
+def owe_digests(db: Db, now: datetime, limit: int = BATCH) -> int:
+    """One mail to each member whose hour has come, if there is anything new for them. 0: nobody is due any more.
+
+    Answers how many members were looked at, whether they are owed a mail or not. Their next hour is written down with
+    it, and they are locked until then: nobody else owes them the same.
+    """
+    due = _due(db, now, limit)
+    if due:
+        modes = _modes(db, [row.id for row in due])
+        fresh = _fresh(db, [row.id for row in due if row.address], [row.id for row in due if _has_weekly(row, now)])
+        wanted = _wanted(fresh)
+        owed = [(_recipient(row), _facts(row, wanted[row.id])) for row in due if row.id in wanted]
+        owe_notices(db, "digest", now, owed)
+        _cover(db, fresh)
+        _set_hours(db, {row.id: next_hour(now, row.time_zone, modes[row.id]) for row in due})
+    return len(due)
+
+
+def follow_mode(db: Db, membership: Membership, before: str, now: datetime) -> None:
+    """Who begins to get digests gets what is new from now on, and keeps what waits when only the rhythm changes."""
+    if membership.mode not in MODES:
+        return
+    with (
+        db.no_autoflush
+    ):  # the member is locked before the membership, as in `owe_digests`: else each could wait for the other
+        member = select(Member.time_zone, Member.digest_due_at).where(Member.id == membership.member_id)
+        row = db.execute(member.with_for_update(key_share=True)).one()
+    if before not in MODES:
+        membership.digested_id = newest_post(db, membership.network_id)
+    hour = next_hour(now, row.time_zone, {membership.mode})
+    if hour and (row.digest_due_at is None or hour < row.digest_due_at):
+        db.execute(update(Member).where(Member.id == membership.member_id).values(digest_due_at=hour))
+
+
+def newest_post(db: Db, network_id: int) -> int:
+    """Its id, or 0. In a network they commit in order (`posts.accept` locks it), so that none below it comes later."""
+    return db.scalar(select(func.max(Post.id)).where(Post.network_id == network_id)) or 0
+
+
+def next_hour(now: datetime, time_zone: str, modes: set[str]) -> datetime | None:
+    """When the next digest of someone with these modes is due: the next 7:00 there, on a Monday if all are weekly."""
+    if not modes.intersection(MODES):
+        return None
+    hour = _last_hour(now, time_zone) + timedelta(days=1)
+    if "daily" not in modes:
+        hour += timedelta(days=(MONDAY - hour.weekday()) % 7)
+    return hour.astimezone(UTC)
+
+
+def _last_hour(now: datetime, time_zone: str) -> datetime:
+    """The last 7:00 on the clock there. Adding days to it keeps the hour, also when summer time begins or ends."""
+    here = now.astimezone(zone(time_zone))
+    hour = datetime.combine(here.date(), HOUR, here.tzinfo)
+    return hour if hour <= here else hour - timedelta(days=1)
+
+
+def _due(db: Db, now: datetime, limit: int) -> Sequence[AnyRow]:
+    """Locked, so that another worker takes the next ones; a post may be owed to them meanwhile (hence `key_share`).
+
+    Who has no address now keeps what is new until they have one.
+    """
+    return db.execute(
+        select(Member.id, Member.name, Member.language, Member.time_zone, Member.digest_due_at, Address.address)
+        .outerjoin(Address, and_(Address.member_id == Member.id, Address.gets_mail))
+        .where(Member.digest_due_at <= now)
+        .order_by(Member.digest_due_at, Member.id)
+        .limit(limit)
+        .with_for_update(of=Member, skip_locked=True, key_share=True)
+    ).all()
+
+
+def _modes(db: Db, member_ids: Sequence[int]) -> Mapping[int, set[str]]:
+    modes = defaultdict[int, set[str]](set)
+    query = select(Membership.member_id, Membership.mode).where(Membership.member_id.in_(member_ids)).distinct()
+    for member_id, mode in db.execute(query):
+        modes[member_id].add(mode)
+    return modes
+
+
+def _has_weekly(row: AnyRow, now: datetime) -> bool:
+    """Whether a Monday's hour has come since they were due: a Monday on which nothing ran is made up for on Tuesday."""
+    last = _last_hour(now, row.time_zone)
+    monday = last - timedelta(days=(last.weekday() - MONDAY) % 7)
+    return bool(monday.astimezone(UTC) >= row.digest_due_at)
+
+
+def _fresh(db: Db, member_ids: Sequence[int], weekly_ids: Sequence[int]) -> Sequence[AnyRow]:
+    """Every post that these digests cover: member, network, post, and whether the member is to be told of it."""
+    here = and_(Subscription.thread_id == Post.thread_id, Subscription.member_id == Membership.member_id)
+    mailed = and_(Outbox.post_id == Post.id, Outbox.member_id == Membership.member_id)
+    wanted = and_(
+        Post.mails, Post.author_id != Membership.member_id, Subscription.muted.is_not(True), Outbox.id.is_(None)
+    )
+    return db.execute(
+        select(Membership.member_id, Membership.network_id, Post.id, wanted.label("is_wanted"))
+        .join(Post, and_(Post.network_id == Membership.network_id, Post.id > Membership.digested_id))
+        .outerjoin(Subscription, here)
+        .outerjoin(Outbox, mailed)
+        .where(
+            Membership.member_id.in_(member_ids),
+            or_(Membership.mode == "daily", and_(Membership.mode == "weekly", Membership.member_id.in_(weekly_ids))),
+        )
+        .order_by(Post.id)
+    ).all()
+
+
+def _wanted(fresh: Sequence[AnyRow]) -> Mapping[int, list[int]]:
+    """What each member is told of; nobody without anything is in it."""
+    wanted: dict[int, list[int]] = {}
+    for row in fresh:
+        if row.is_wanted:
+            wanted.setdefault(row.member_id, []).append(row.id)
+    return wanted
+
+
+def _recipient(row: AnyRow) -> Recipient:
+    return Recipient(row.address, row.name, row.language, row.id)
+
+
+def _facts(row: AnyRow, post_ids: Sequence[int]) -> dict[str, Any]:
+    """`more` is how many messages are new beside those in the mail."""
+    return {"posts": post_ids[-MOST:], "more": len(post_ids[:-MOST]), "time_zone": row.time_zone}
+
+
+def _cover(db: Db, fresh: Sequence[AnyRow]) -> None:
+    """What was left out, being their own or muted, is covered as well. `fresh` is by id: the last one of each stays."""
+    covered = {(row.member_id, row.network_id): row.id for row in fresh}
+    statement = update(Membership).where(
+        Membership.member_id == bindparam("who"), Membership.network_id == bindparam("where")
+    )
+    if covered:
+        db.connection().execute(
+            statement.values(digested_id=bindparam("last")),
+            [{"who": who, "where": where, "last": last} for (who, where), last in covered.items()],
+        )
+
+
+def _set_hours(db: Db, hours: Mapping[int, datetime | None]) -> None:
+    statement = update(Member).where(Member.id == bindparam("who")).values(digest_due_at=bindparam("hour"))
+    db.connection().execute(statement, [{"who": who, "hour": hour} for who, hour in hours.items()])
