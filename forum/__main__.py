@@ -40,7 +40,7 @@ def main() -> None:
     except (Refusal, SettingsWrong, SchemaWrong) as refusal:
         print(refusal, file=sys.stderr)
         status = 1
-    except Exception as error:  # noqa: BLE001  whatever it is, nobody should have to read a traceback
+    except Exception as error:
         logging.getLogger("parvi").debug("a command failed", exc_info=True)
         print(f"That should not have happened ({type(error).__name__}: {error}). Nothing was changed.", file=sys.stderr)
         status = 1

@@ -42,16 +42,14 @@ def follow_mode(db: Db, membership: Membership, before: str, now: datetime) -> N
     """Who begins to get digests gets what is new from now on, and keeps what waits when only the rhythm changes."""
     if membership.mode not in MODES:
         return
-    with (
-        db.no_autoflush
-    ):  # the member is locked before the membership, as in `owe_digests`: else each could wait for the other
-        member = select(Member.time_zone, Member.digest_due_at).where(Member.id == membership.member_id)
-        row = db.execute(member.with_for_update(key_share=True)).one()
+    member = db.get_one(Member, membership.member_id)
+    with db.no_autoflush:  # locked before the membership, as in `owe_digests`: else each could wait for the other
+        db.refresh(member, ["digest_due_at"], with_for_update={"key_share": True})
     if before not in MODES:
         membership.digested_id = newest_post(db, membership.network_id)
-    hour = next_hour(now, row.time_zone, {membership.mode})
-    if hour and (row.digest_due_at is None or hour < row.digest_due_at):
-        db.execute(update(Member).where(Member.id == membership.member_id).values(digest_due_at=hour))
+    hour = next_hour(now, member.time_zone, {membership.mode})
+    if hour and (member.digest_due_at is None or hour < member.digest_due_at):
+        member.digest_due_at = hour
 
 
 def newest_post(db: Db, network_id: int) -> int:

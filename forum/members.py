@@ -116,6 +116,7 @@ def set_time_zone(db: Db, member: Member, time_zone: str) -> None:
         due_at = member.digest_due_at.astimezone(ZoneInfo(member.time_zone))
         member.digest_due_at = due_at.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
     member.time_zone = ZoneInfo(time_zone).key
+    db.flush()
 
 
 def note_visit(db: Db, member_id: int, now: datetime) -> None:

@@ -32,7 +32,7 @@ def send_code(db: Db, address: str, peer: str, now: datetime, random: Callable[[
 
 
 def enter(db: Db, address: str, code: str, now: datetime, random: Callable[[int], bytes]) -> str:
-    """A session's token for the right code; CodeWrong otherwise. A wrong try is counted by `note_wrong_try`, in a transaction of its own."""
+    """A session's token for the right code; CodeWrong otherwise. `note_wrong_try` counts a wrong one, in a transaction of its own."""
     member = members.by_address(db, address)
     found = member and _live_code(db, member.id, now)
     digits = "".join(c for c in code if c.isdigit())

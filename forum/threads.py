@@ -34,7 +34,7 @@ def find_thread(db: Db, thread_id: int) -> Thread:
 
 
 def in_network(db: Db, network_id: int, after: str = "", limit: int = PAGE) -> Page:
-    """Threads, the latest active first: id, subject, started_at, last_post_at, posts, starter, last_author. `after` as Page.next gave it."""
+    """Threads, the latest active first: id, subject, started_at, last_post_at, posts, starter, last_author. `after`: Page.next."""
     query = _summaries().where(Thread.network_id == network_id)
     if cursor := _cursor(after):
         query = query.where(tuple_(Thread.last_post_at, Thread.id) < cursor)

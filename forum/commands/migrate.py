@@ -36,7 +36,7 @@ def migrate(as_json: Json = False) -> None:
 
 
 def bring_up_to_date(database: Database) -> None:
-    """In one transaction. On SQLite without foreign keys: alembic copies tables there, and dropping the old one would take its children along."""
+    """In one transaction. On SQLite without foreign keys: alembic copies tables there; dropping the old one would take its children."""
     with database.engine.connect() as connection:
         _foreign_keys(connection, "OFF")
         with connection.begin():

@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -87,9 +88,7 @@ async def run_bridge(world: World, sockets: list[socket.socket], stop: asyncio.E
     door, settings, loop = Door(Bridge(world)), world.settings, asyncio.get_running_loop()
     kinds = [smtp_server] * bool(settings.smtp) + [lmtp_server] * bool(settings.lmtp)
     servers = [
-        await loop.create_server(
-            lambda kind=kind: kind(door, settings.max_mail_bytes, settings.mail_domain), sock=listening
-        )  # type: ignore[misc]
+        await loop.create_server(partial(kind, door, settings.max_mail_bytes, settings.mail_domain), sock=listening)
         for kind, listening in zip(kinds, sockets, strict=True)
     ]
     await stop.wait()

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-LINES = 50_000
+LINES = 20_000
 LINE = 1_000
 
 _MARKS = re.compile(r"[ \t\xa0]{0,3}((?:>[ \t\xa0]?)+)")

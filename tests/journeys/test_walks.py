@@ -2,7 +2,6 @@
 
 from tests.journeys.town import Town, found, text_of, until
 
-
 MEMBERS = """\
 address,name,language,network
 anna@example.org,Anna Virtanen,fi,viestijat

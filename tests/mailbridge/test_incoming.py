@@ -9,12 +9,15 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from forum import memberships, networks, posts, threads
+from forum.db import AnyRow
 from forum.errors import AddressNotFound
 from forum.settings import Settings
-from forum.tables import Address, Inbox, Network, Thread
+from forum.tables import Address, Inbox, Member, Network, Thread
 from forum.world import World
 from mailbridge import incoming
 from mailbridge.incoming import Arrival, Bridge
+from mailbridge.letter import Letter
+from mailbridge.read import read
 from tests import make
 from tests.conftest import Clock, rows
 from tests.mailbridge.mails import ADDRESS, bring, fate_of, mail, owed_notices, put_in
@@ -45,7 +48,7 @@ def reply_address(bridge: Bridge, post_id: int, address: str = "anna@example.org
     return bridge.addresses.reply("viestijat", member_id(bridge.world, address), post_id)
 
 
-def post_of(world: World, post_id: int | None) -> posts.AnyRow:
+def post_of(world: World, post_id: int | None) -> AnyRow:
     with world.database.reading() as db:
         return posts.whole(db, post_id or 0)
 
@@ -115,7 +118,7 @@ def test_the_same_mail_twice_is_one_post(bridge: Bridge) -> None:
     assert rows(bridge.world, "SELECT count(*) FROM posts") == [(1,)]
 
 
-@pytest.mark.parametrize("message_id", ["", "<odd one@[>", "no brackets", "<" + "x" * 300 + "@example.org>"])
+@pytest.mark.parametrize("message_id", ["", "no brackets", "<no at sign>", "<" + "x" * 300 + "@example.org>"])
 def test_a_mail_without_a_usable_message_id_is_known_by_its_content(bridge: Bridge, message_id: str) -> None:
     assert [bring(bridge, mail(message_id=message_id))[0].fate for _ in range(2)] == ["posted", "ignored"]
     assert [bring(bridge, mail(message_id=message_id, text="Muuta"))[0].fate] == ["posted"]
@@ -204,7 +207,6 @@ def test_odd_bytes_fail_nothing(bridge: Bridge, raw: bytes) -> None:
         "",
         "nobody",
         "<>",
-        "a\0@example.org",
         "\udcff@example.org",
         '"x" <a@b,c@d>',
         "a@b\tc",
@@ -347,12 +349,12 @@ def test_it_is_posted_when_confirmed_by_link(bridge: Bridge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("author", "more"),
-    [("ville@example.org", {}), ("eve@example.com", {}), ("anna@example.org", {"Auto_Submitted": "auto-replied"})],
+    ("author", "automatic"),
+    [("ville@example.org", ""), ("eve@example.com", ""), ("anna@example.org", "auto-replied")],
 )
-def test_nobody_else_and_no_machine_confirms_it(bridge: Bridge, author: str, more: dict[str, str]) -> None:
+def test_nobody_else_and_no_machine_confirms_it(bridge: Bridge, author: str, automatic: str) -> None:
     inbox_id = held(bridge)
-    answer = mail(author, message_id="<yes@example.org>", subject="Re: Was this you?", **more)
+    answer = mail(author, message_id="<yes@example.org>", subject="Re: Was this you?", Auto_Submitted=automatic)
     [fate] = bring(bridge, answer, bridge.addresses.answer("viestijat", inbox_id))
     assert (fate.fate, fate_of(bridge.world, inbox_id).fate) == ("ignored", "held")
 
@@ -421,12 +423,12 @@ def test_a_failure_keeps_the_mail_and_alarms_once(
 
 
 def test_a_failure_of_one_does_not_stop_the_others(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = incoming.read
+    def read_unless_poison(raw: bytes) -> Letter:
+        if b"poison" in raw:
+            raise RuntimeError("a bug")
+        return read(raw)
 
-    def read(raw: bytes) -> object:
-        return broken() if b"poison" in raw else real(raw)
-
-    monkeypatch.setattr(incoming, "read", read)
+    monkeypatch.setattr(incoming, "read", read_unless_poison)
     put_in(bridge, mail(message_id="<poison@example.org>"))
     put_in(bridge, mail())
     bridge.work_through()
@@ -526,7 +528,7 @@ def test_a_member_who_left_is_a_stranger(bridge: Bridge) -> None:
     first = first_post(bridge)
     with bridge.world.database.transaction() as db:
         network = networks.find_network(db, "viestijat")
-        memberships.leave(db, network, db.get_one(posts.Member, member_id(bridge.world)))
+        memberships.leave(db, network, db.get_one(Member, member_id(bridge.world)))
         assert threads.find_thread(db, 1)
     [fate] = bring(bridge, mail(message_id="<2@example.org>"), reply_address(bridge, first))
     assert fate.fate == "refused"

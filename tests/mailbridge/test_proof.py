@@ -26,7 +26,7 @@ PASS = "mx.example.org; dmarc=pass header.from=example.org"
         ("mx.example.org; dkim=pass header.d=evil.org", "none"),
         ("mx.example.org; dkim=pass header.d=notexample.org", "none"),
         ("mx.example.org; dkim=pass header.d=org", "none"),
-        ("mx.example.org; spf=pass smtp.mailfrom=sub.example.org", "none"),
+        ("mx.example.org; spf=pass smtp.mailfrom=sub.example.org", "spf"),
         ("mx.example.org; spf=softfail smtp.mailfrom=example.org", "none"),
         ("mx.example.org; dmarc=pass", "none"),
         ("mx.example.org; none", "none"),

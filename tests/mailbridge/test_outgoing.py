@@ -1,0 +1,400 @@
+"""What is owed goes out: once, whoever dies on the way, and whatever the peer says."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+
+from forum import attachments, members
+from forum.members import Recipient
+from forum.notices import owe_notice
+from forum.tables import Address, Attachment, Member, Network, Notice, Post
+from forum.world import World
+from mailbridge import outgoing
+from mailbridge.incoming import Bridge
+from mailbridge.outgoing import Outgoing, claim, record
+from mailbridge.postman import Answer, Envelope, Note
+from mailbridge.read import read
+from mailbridge.variants import Variants
+from mailbridge.worker import make_writer
+from tests import make
+from tests.conftest import Clock, rows
+
+SENT = Answer("sent", "250 2.0.0 Ok")
+LATER = Answer("deferred", "451 4.3.0 later")
+
+
+class Pigeon:
+    """A postman who does as told, and keeps what he was given."""
+
+    def __init__(self, answer: Callable[[Envelope], Answer | None] = lambda _: SENT) -> None:
+        self.answer = answer
+        self.carried: list[Envelope] = []
+
+    async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
+        for envelope in envelopes:
+            if said := self.answer(envelope):
+                self.carried.append(envelope)
+                note(envelope, said)
+            await asyncio.sleep(0)
+
+    @property
+    def addresses(self) -> list[str]:
+        return sorted(envelope.recipient for envelope in self.carried)
+
+    @property
+    def mails(self) -> list[bytes]:
+        return [envelope.head + envelope.body for envelope in self.carried]
+
+
+@pytest.fixture
+def network(world: World) -> Network:
+    return make.network(world, members=3)
+
+
+@pytest.fixture
+def anna(world: World, network: Network) -> Member:
+    return make.member(world, network=network)
+
+
+@pytest.fixture
+def post(world: World, network: Network, anna: Member) -> Post:
+    return make.post(world, network, anna)
+
+
+def worker(world: World, pigeon: Pigeon) -> Outgoing:
+    return Outgoing(world, make_writer(world, Bridge(world)), pigeon)
+
+
+def send_all(world: World, pigeon: Pigeon) -> int:
+    """By a worker that ends when nothing is due."""
+
+    async def go() -> int:
+        out = worker(world, pigeon)
+        counts = []
+        while count := await out.send_some():
+            counts.append(count)
+        out.close()
+        return sum(counts)
+
+    return asyncio.run(go())
+
+
+def outbox(world: World) -> list[tuple[object, ...]]:
+    return rows(world, "SELECT outcome, answer, tries FROM outbox ORDER BY id")
+
+
+def test_each_gets_a_copy_with_their_own_headers(world: World, post: Post) -> None:
+    pigeon = Pigeon()
+    assert send_all(world, pigeon) == 3
+    assert pigeon.addresses == ["m1@example.net", "m2@example.net", "m3@example.net"]
+    assert outbox(world) == [("sent", "250 2.0.0 Ok", 1)] * 3
+    letters = [read(raw) for raw in pigeon.mails]
+    addresses = Bridge(world).addresses
+    for letter, envelope in zip(letters, pigeon.carried, strict=True):
+        [to] = letter.to
+        assert to.address == envelope.recipient
+        target = addresses.read(envelope.sender)
+        assert target
+        assert (target.kind, target.numbers) == ("bounce", (envelope.key,))
+        assert f"<{addresses.reply('viestijat', int(to.address[1]), post.id)}>".encode() in envelope.head
+        assert letter.message_id == post.message_id
+    assert len({envelope.body for envelope in pigeon.carried}) == 1
+    assert send_all(world, pigeon) == 0
+
+
+def test_each_reads_it_in_their_language(world: World, network: Network, anna: Member) -> None:
+    make.member(world, "asa@example.org", "Åsa", network=network, language="sv")
+    make.post(world, network, anna)
+    pigeon = Pigeon()
+    send_all(world, pigeon)
+    assert sorted(read(raw).language or "" for raw in pigeon.mails) == ["fi", "fi", "fi", "fi, sv"]
+
+
+def test_an_answer_names_what_it_answers(world: World, network: Network, anna: Member, post: Post) -> None:
+    second = make.post(world, network, anna, thread_id=post.thread_id, parent_id=post.id)
+    make.post(world, network, anna, thread_id=post.thread_id, parent_id=second.id)
+    make.post(world, network, anna, thread_id=post.thread_id, text="Lomakkeesta, joka ei sano mihin vastaa.")
+    pigeon = Pigeon()
+    send_all(world, pigeon)
+    answers = {letter.references for letter in map(read, pigeon.mails)}
+    assert answers == {(), (post.message_id,), (post.message_id, second.message_id)}
+    assert all(read(raw).references for raw in pigeon.mails if b"Subject: Re:" in raw), "one thread in every program"
+
+
+def test_a_long_thread_names_its_beginning_and_its_end(
+    world: World, network: Network, anna: Member, post: Post
+) -> None:
+    last = post
+    for _ in range(15):
+        last = make.post(world, network, anna, thread_id=post.thread_id, parent_id=last.id)
+    with world.database.reading() as db:
+        named = Variants(world, make_writer(world, Bridge(world)), db).of_post(last.id, Recipient("x@y", "", "fi", 1))
+    references = b"".join(named[0].headers).partition(b"References:")[2].split(b":")[0].split()
+    assert (references[0].decode(), len([each for each in references if b"@" in each])) == (post.message_id, 10)
+
+
+def test_an_address_changed_between_owing_and_sending_is_the_new_one(world: World, post: Post) -> None:
+    with world.database.transaction() as db:
+        db.execute(update(Address).where(Address.folded == "m1@example.net").values(address="uusi@example.org"))
+        db.execute(update(Address).where(Address.folded == "m2@example.net").values(gets_mail=False))
+    pigeon = Pigeon()
+    send_all(world, pigeon)
+    assert pigeon.addresses == ["m3@example.net", "uusi@example.org"]
+    assert ("refused", "no address of this member gets mail", 1) in outbox(world)
+
+
+def test_a_domain_beyond_ascii_goes_out_in_ascii(world: World, network: Network, anna: Member) -> None:
+    make.member(world, "väinö@järjestö.fi", "Väinö", network=network)
+    make.member(world, "aino@järjestö.fi", "Aino", network=network)
+    make.post(world, network, anna)
+    pigeon = Pigeon()
+    send_all(world, pigeon)
+    assert pigeon.addresses[0] == "aino@xn--jrjest-buac5d.fi"
+    assert pigeon.addresses[-1] == "väinö@xn--jrjest-buac5d.fi"
+
+
+# Claims
+
+
+def test_two_workers_never_send_the_same(
+    world: World, network: Network, anna: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "__defaults__", (5,))
+    for number in range(8):
+        make.post(world, network, anna, text=f"Viesti {number}")
+    pigeons = [Pigeon(), Pigeon()]
+
+    async def go() -> None:
+        workers = [worker(world, pigeon) for pigeon in pigeons]
+        for _ in range(4):
+            await asyncio.gather(*(one.send_some() for one in workers))
+        for one in workers:
+            one.close()
+
+    asyncio.run(go())
+    keys = [envelope.key for pigeon in pigeons for envelope in pigeon.carried]
+    assert sorted(keys) == list(range(1, 25))
+    assert all(pigeon.carried for pigeon in pigeons)
+
+
+def test_a_claim_is_nobody_elses_until_its_lease_runs_out(world: World, clock: Clock, post: Post) -> None:
+    assert len(claim(world, "dies")) == 3
+    assert claim(world, "other") == []
+    clock.move(seconds=29)
+    assert claim(world, "other") == []
+    clock.move(seconds=2)
+    assert [row.tries for row in claim(world, "other")] == [2, 2, 2]
+
+
+def test_a_worker_whose_claim_was_taken_over_records_nothing(world: World, clock: Clock, post: Post) -> None:
+    rows_of_first = claim(world, "first")
+    clock.move(seconds=31)
+    rows_of_second = claim(world, "second")
+    record(world, "first", [(row, Answer("refused", "550")) for row in rows_of_first], [])
+    assert {row[0] for row in outbox(world)} == {None}
+    record(world, "second", [(row, SENT) for row in rows_of_second], [])
+    record(world, "first", [(row, LATER) for row in rows_of_first], [])
+    assert outbox(world) == [("sent", "250 2.0.0 Ok", 2)] * 3
+
+
+def test_what_is_under_way_stays_ours(world: World, clock: Clock, post: Post) -> None:
+    owed = claim(world, "slow")
+    clock.move(seconds=20)
+    record(world, "slow", [(owed[0], SENT)], [row.id for row in owed[1:]])
+    clock.move(seconds=20)
+    assert claim(world, "other") == []
+
+
+def test_who_dies_leaves_behind_what_was_sent(world: World, post: Post) -> None:
+    """The copies that went out before the crash are not sent again; the others are, at once."""
+    pigeon = Pigeon(lambda envelope: SENT if envelope.key == 2 else None)
+
+    async def dies() -> None:
+        out = worker(world, pigeon)
+        owed = claim(world, out._claim)
+        out._journal.note(owed[1].id)
+        os.close(out._journal._file)  # as the system does for a process that is killed
+
+    asyncio.run(dies())
+    after = Pigeon()
+    assert send_all(world, after) == 2
+    assert after.addresses == ["m1@example.net", "m3@example.net"]
+    assert outbox(world)[1] == ("sent", "sent before a crash", 1)
+
+
+def test_who_lives_is_not_robbed(world: World, post: Post) -> None:
+    async def go() -> None:
+        alive = worker(world, Pigeon())
+        owed = claim(world, alive._claim)
+        alive._journal.note(owed[0].id)
+        other = worker(world, Pigeon())
+        assert await other.send_some() == 0
+        alive.close()
+        other.close()
+
+    asyncio.run(go())
+    assert {row[0] for row in outbox(world)} == {None}
+
+
+# Answers
+
+
+def test_a_deferral_backs_off_and_tries_again(world: World, clock: Clock, post: Post) -> None:
+    pigeon = Pigeon(lambda _: LATER)
+    assert send_all(world, pigeon) == 3
+    assert outbox(world) == [(None, "451 4.3.0 later", 1)] * 3
+    clock.move(seconds=44)
+    assert send_all(world, pigeon) == 0
+    clock.move(seconds=32)
+    assert send_all(world, Pigeon()) == 3
+    assert outbox(world) == [("sent", "250 2.0.0 Ok", 2)] * 3
+
+
+def test_after_five_days_it_is_given_up_with_the_last_answer(world: World, clock: Clock, post: Post) -> None:
+    began, pigeon = clock.now, Pigeon(lambda _: LATER)
+    while rows(world, "SELECT id FROM outbox WHERE done_at IS NULL"):
+        send_all(world, pigeon)
+        clock.move(hours=1)
+        assert clock.now - began < timedelta(days=8)
+    assert {row[:2] for row in outbox(world)} == {("refused", "451 4.3.0 later")}
+    assert timedelta(days=4) < clock.now - began < timedelta(days=7)
+
+
+@pytest.mark.parametrize("tries", [1, 38, 60, 5000])
+def test_no_number_of_tries_is_too_many_to_count(tries: int) -> None:
+    assert outgoing._back_off(tries) <= timedelta(hours=5)
+    assert outgoing._waited(tries) >= timedelta(minutes=1)
+
+
+def test_a_refusal_is_final(world: World, post: Post) -> None:
+    pigeon = Pigeon(lambda envelope: Answer("refused", "550 5.1.1 unknown") if envelope.key == 2 else SENT)
+    send_all(world, pigeon)
+    assert [row[:2] for row in outbox(world)][1] == ("refused", "550 5.1.1 unknown")
+    assert send_all(world, pigeon) == 0
+
+
+def test_a_postman_who_says_nothing_of_a_mail_defers_it(world: World, post: Post) -> None:
+    send_all(world, Pigeon(lambda envelope: SENT if envelope.key != 2 else None))
+    assert [row[:2] for row in outbox(world)] == [("sent", SENT.said), (None, "not sent"), ("sent", SENT.said)]
+
+
+def test_a_postman_who_breaks_down_sends_nothing_twice(
+    world: World, clock: Clock, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug on the way may not make what went out before it go out again and again."""
+
+    def breaks(envelope: Envelope) -> Answer:
+        if envelope.key == 2:
+            raise RuntimeError("a bug")
+        return SENT
+
+    with caplog.at_level(logging.CRITICAL):
+        pigeon = Pigeon(breaks)
+        send_all(world, pigeon)
+    assert [row[:2] for row in outbox(world)] == [("sent", SENT.said), (None, "not sent"), (None, "not sent")]
+    clock.move(minutes=2)
+    send_all(world, pigeon := Pigeon())
+    assert pigeon.addresses == ["m2@example.net", "m3@example.net"]
+
+
+def test_a_database_that_goes_away_for_a_moment_forgets_nothing(
+    world: World, post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, away = outgoing.record, iter([True, True, False])
+
+    def record_later(*arguments: object) -> None:
+        if next(away, False):
+            raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(outgoing, "record", record_later)
+    monkeypatch.setattr(outgoing, "FLUSH_S", 0.01)
+    with caplog.at_level(logging.CRITICAL):
+        send_all(world, pigeon := Pigeon())
+    assert len(pigeon.carried) == 3
+    assert outbox(world) == [("sent", SENT.said, 1)] * 3
+
+
+def test_a_post_that_cannot_be_written_keeps_no_other_waiting(
+    world: World, network: Network, anna: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison = make.post(world, network, anna)
+    with world.database.transaction() as db:
+        db.add(Attachment(post_id=poison.id, name="x", media_type="text/plain", size=1, digest="0" * 64))
+    make.post(world, network, anna, text="Terve")
+    with caplog.at_level(logging.CRITICAL):
+        send_all(world, pigeon := Pigeon())
+    assert len(pigeon.carried) == 3
+    assert [row[0] for row in outbox(world)] == [None] * 3 + ["sent"] * 3
+    assert outbox(world)[0][1] == "the mail could not be written"
+
+
+# Notices
+
+
+def owe_code(world: World) -> None:
+    with world.database.transaction() as db:
+        owe_notice(db, Recipient("anna@example.org", "Anna", "sv", 1), "code", world.clock(), code="123456")
+
+
+def facts_of_notices(world: World) -> list[dict[str, object]]:
+    with world.database.reading() as db:
+        return list(db.scalars(select(Notice.facts)))
+
+
+def test_a_code_is_forgotten_once_it_is_sent(world: World, anna: Member, clock: Clock) -> None:
+    owe_code(world)
+    send_all(world, Pigeon(lambda _: LATER))
+    assert facts_of_notices(world) == [{"code": "123456"}]
+    clock.move(minutes=2)
+    send_all(world, pigeon := Pigeon())
+    assert b"123456" in pigeon.mails[0]
+    assert read(pigeon.mails[0]).message_id == "<notice-1@lists.example.org>"
+    assert facts_of_notices(world) == [{}]
+
+
+def test_a_notice_goes_where_it_was_promised(world: World, anna: Member) -> None:
+    """Someone who changes an address must not get the code that was asked for by the other."""
+    owe_code(world)
+    with world.database.transaction() as db:
+        db.execute(update(Address).values(address="uusi@example.org"))
+    send_all(world, pigeon := Pigeon())
+    assert pigeon.addresses == ["anna@example.org"]
+
+
+# Files
+
+
+def with_file(world: World, network: Network, anna: Member, size: int) -> bytes:
+    upload = attachments.keep(world.files, "muistio.pdf", "application/pdf", b"x" * size)
+    make.post(world, network, anna)
+    with world.database.transaction() as db:
+        post = db.get_one(Post, 1)
+        attachments.attach(db, post, [upload])
+    send_all(world, pigeon := Pigeon())
+    return pigeon.mails[0]
+
+
+def test_a_small_file_goes_along(world: World, network: Network, anna: Member) -> None:
+    [file] = read(with_file(world, network, anna, 1000)).files
+    assert (file.name, file.data) == ("muistio.pdf", b"x" * 1000)
+
+
+def test_a_large_one_is_a_link(world: World, network: Network, anna: Member) -> None:
+    letter = read(with_file(world, network, anna, world.settings.attach_limit_mb * 1_000_000 + 1))
+    assert letter.files == ()
+    assert "muistio.pdf: http://forum.example.org/a/1" in "".join(part.text for part in letter.parts)
+
+
+def test_a_member_without_an_address_is_owed_nothing(world: World, network: Network, anna: Member) -> None:
+    with world.database.transaction() as db:
+        db.execute(update(Address).where(Address.member_id != anna.id).values(gets_mail=False))
+        assert members.recipient(db, 1) is None
+    make.post(world, network, anna)
+    assert send_all(world, Pigeon()) == 0
