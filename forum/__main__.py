@@ -3,8 +3,8 @@
 import importlib
 import logging
 import sys
+from collections.abc import Callable
 
-import click
 import typer
 
 from forum.errors import Refusal
@@ -28,26 +28,18 @@ NOUNS = {  # command -> the module of forum.commands in which it is
 
 def main() -> None:
     """Exit status: 0 done, 1 refused or something wrong, 2 wrong usage."""
+    status = 1
     try:
-        status = command_line(sys.argv[1:2])(standalone_mode=False)
-    except click.ClickException as wrong:
-        wrong.show()
-        status = 2
-    except click.exceptions.Exit as exit_:
-        status = exit_.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        status = 1
+        command_line(sys.argv[1:2])()  # ends with SystemExit, 2 for wrong usage
     except (Refusal, SettingsWrong, SchemaWrong) as refusal:
         print(refusal, file=sys.stderr)
-        status = 1
     except Exception as error:
         logging.getLogger("parvi").debug("a command failed", exc_info=True)
         print(f"That should not have happened ({type(error).__name__}: {error}). Nothing was changed.", file=sys.stderr)
-        status = 1
-    sys.exit(status or 0)
+    sys.exit(status)
 
 
-def command_line(words: list[str]) -> click.Command:
+def command_line(words: list[str]) -> Callable[[], object]:
     """All commands for the help, or just the module that holds the one asked for."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback(help="A discussion forum for networks of professionals, bridged to e-mail.")(lambda: None)

@@ -16,6 +16,8 @@ __all__ = ["AnyRow", "AnySelect", "Database", "Db"]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 
+# Otherwise each statement would see what has been committed meanwhile. SQLite does not know another way.
+_READING = {"postgresql": {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}}
 BUSY_S = 20  # how long a writer on SQLite waits for the other one
 
 
@@ -25,14 +27,15 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _open_sqlite(url) if url.startswith("sqlite") else _open_postgresql(url)
-        self._reader = self.engine.execution_options(begin="BEGIN", postgresql_readonly=True)
+        self._reader = self.engine.execution_options(begin="BEGIN", **_READING.get(self.engine.dialect.name, {}))
 
     @contextmanager
     def transaction(self) -> Iterator[Db]:
         """Everything inside happens, or nothing: an exception rolls back. On SQLite it holds the one write lock: keep it short."""
         with Db(self.engine, expire_on_commit=False) as db:
             yield db
-            db.commit()
+            db.flush()
+            _commit(db)
 
     @contextmanager
     def reading(self) -> Iterator[Db]:
@@ -48,6 +51,18 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _commit(db: Db) -> None:
+    """A connection whose COMMIT failed (a full disk) may still be in its transaction: it goes, and its lock with it."""
+    if not db.in_transaction():
+        return
+    connection = db.connection()
+    try:
+        db.commit()
+    except Exception:
+        connection.invalidate()
+        raise
 
 
 def _open_sqlite(url: str) -> Engine:

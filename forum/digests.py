@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
-from forum.db import AnyRow, Db
+from forum.db import AnyRow, AnySelect, Db
 from forum.i18n import zone
 from forum.members import Recipient
 from forum.notices import owe_notices
@@ -17,6 +17,7 @@ MODES = ("daily", "weekly")
 HOUR = time(7)  # on the member's own clock
 MONDAY = 0
 BATCH = 200  # members in one transaction: on SQLite all others wait meanwhile
+RANGES = 200  # of new posts in one query: SQLite takes no more than a thousand
 MOST = 300  # messages in one mail; the newest, and the mail says that there are more
 
 
@@ -105,23 +106,45 @@ def _has_weekly(row: AnyRow, now: datetime) -> bool:
 
 
 def _fresh(db: Db, member_ids: Sequence[int], weekly_ids: Sequence[int]) -> Sequence[AnyRow]:
-    """Every post that these digests cover: member, network, post, and whether the member is to be told of it."""
+    """Every post that these digests cover: member, network, post, and whether the member is to be told of it. By post."""
+    digesting = and_(
+        Membership.member_id.in_(member_ids),
+        or_(Membership.mode == "daily", and_(Membership.mode == "weekly", Membership.member_id.in_(weekly_ids))),
+    )
+    beyond = [and_(Post.network_id == network_id, Post.id > low) for network_id, low in _with_news(db, digesting)]
+    rows = [
+        row
+        for at in range(0, len(beyond), RANGES)
+        for row in db.execute(_told().where(digesting, or_(*beyond[at : at + RANGES])))
+    ]
+    return sorted(rows, key=lambda row: int(row.id))
+
+
+def _with_news(db: Db, digesting: ColumnElement[bool]) -> list[tuple[int, int]]:
+    """Networks with posts that someone's digests have not covered, and up to which all of theirs have.
+
+    Numbers and not a join: else PostgreSQL, which cannot know how few are new, reads all posts there are.
+    """
+    low = func.min(Membership.digested_id).label("low")
+    theirs = select(Membership.network_id, low).where(digesting).group_by(Membership.network_id).subquery()
+    newest = select(func.max(Post.id)).where(Post.network_id == theirs.c.network_id).scalar_subquery()
+    rows = db.execute(select(theirs.c.network_id, theirs.c.low).where(newest > theirs.c.low))
+    return [(row.network_id, row.low) for row in rows]
+
+
+def _told() -> AnySelect:
+    """Not of their own posts, nor of muted discussions, nor of what they get as a mail because they follow it."""
     here = and_(Subscription.thread_id == Post.thread_id, Subscription.member_id == Membership.member_id)
     mailed = and_(Outbox.post_id == Post.id, Outbox.member_id == Membership.member_id)
     wanted = and_(
         Post.mails, Post.author_id != Membership.member_id, Subscription.muted.is_not(True), Outbox.id.is_(None)
     )
-    return db.execute(
+    return (
         select(Membership.member_id, Membership.network_id, Post.id, wanted.label("is_wanted"))
         .join(Post, and_(Post.network_id == Membership.network_id, Post.id > Membership.digested_id))
         .outerjoin(Subscription, here)
         .outerjoin(Outbox, mailed)
-        .where(
-            Membership.member_id.in_(member_ids),
-            or_(Membership.mode == "daily", and_(Membership.mode == "weekly", Membership.member_id.in_(weekly_ids))),
-        )
-        .order_by(Post.id)
-    ).all()
+    )
 
 
 def _wanted(fresh: Sequence[AnyRow]) -> Mapping[int, list[int]]:

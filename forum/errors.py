@@ -5,7 +5,7 @@ Refusal
 │                 AddressNotFound
 ├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken MayNotMove
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
-│                 SlugTaken CodeWrong FormIncomplete FileUnreadable MailNotTaken
+│                 SlugTaken ChoiceUnclear CodeWrong FormIncomplete FileUnreadable MailNotTaken
 └── TooMany       TooManyCodes TooManyTries
 
 Doors turn the kind into a page, a mail or an exit status; anything else raised is a bug.
@@ -181,6 +181,11 @@ class NameMissing(Invalid):
 class SlugTaken(Invalid):
     sentence = _("There is already a network “%(slug)s”.")
     instead = _("Choose another short name.")
+
+
+class ChoiceUnclear(Invalid):
+    sentence = _("Your answer names none of the discussions.")
+    instead = _("Answer the question again, with one of its numbers and nothing else.")
 
 
 class CodeWrong(Invalid):

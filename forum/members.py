@@ -105,6 +105,21 @@ def has_address(db: Db, member_id: int, address: str) -> bool:
     )
 
 
+def is_free(db: Db, address: str) -> bool:
+    """Whether nobody has this address, nor has begun to say that it is theirs."""
+    return db.scalar(select(Address.id).where(Address.folded == fold(address))) is None
+
+
+def claim(db: Db, member_id: int, address: str, now: datetime) -> bool:
+    """One more address from which this member writes; where their mail goes stays as it is. False when it is somebody's."""
+    checked = check_address(address)
+    if not is_free(db, checked):
+        return False
+    db.add(Address(member_id=member_id, address=checked, folded=fold(checked), gets_mail=False, confirmed_at=now))
+    db.flush()
+    return True
+
+
 def set_language(db: Db, member: Member, language: str) -> None:
     member.language = check_language(language)
 
@@ -124,8 +139,11 @@ def note_visit(db: Db, member_id: int, now: datetime) -> None:
 
 
 def fold(address: str) -> str:
-    """Addresses that differ only by case are one; so they are looked up folded, and shown as they were given."""
-    return address.strip().casefold()
+    """Addresses that differ only by case are one; so they are looked up folded, and shown as they were given.
+
+    Not casefold(): that makes straße.example and strasse.example one, which have two owners.
+    """
+    return address.strip().lower()
 
 
 def check_address(address: str) -> str:

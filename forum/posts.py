@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from forum import attachments, outbox, text, threads
+from forum import attachments, moving, outbox, text, threads
 from forum.attachments import Upload
 from forum.db import AnyRow, Db
 from forum.errors import (
@@ -46,6 +46,10 @@ class Draft:
     form_key: str | None = None
     mail_id: int | None = None
     landed_by: str | None = None
+    landed_because: str = ""
+    conversation: str | None = None  # of Outlook's Thread-Index, hex
+    awaits: str | None = None  # the Message-ID it answers, where that has not arrived
+    whole_text: str = ""  # of a mail, what is folded in its place
     owner: str = ""
     mails: bool = True  # an import owes nobody a mail, nor a place in a digest
 
@@ -79,15 +83,20 @@ def accept(db: Db, draft: Draft, now: datetime) -> Accepted:
         form_key=draft.form_key,
         mail_id=draft.mail_id,
         landed_by=draft.landed_by,
+        landed_because=draft.landed_because,
+        conversation=draft.conversation,
+        awaits=draft.awaits,
         mails=draft.mails,
         text=draft.text,
         folded=draft.folded,
+        whole_text=draft.whole_text if draft.folded else "",
         html=_html(draft),
         folded_html=text.from_mail(draft.folded) if draft.folded else "",
     )
     db.add(post)
     db.flush()
     attachments.attach(db, post, draft.uploads)
+    moving.adopt(db, post)
     if draft.mails:
         outbox.owe_post(db, post, now)
     return Accepted(post)

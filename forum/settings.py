@@ -1,5 +1,6 @@
 """Every setting, its default and its help. Read once by the roof, handed down, never read at import."""
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -44,6 +45,13 @@ class Settings:
     trusted_mta: str = setting(
         "", "The authserv-id of our own front mail server, whose Authentication-Results count (RFC 8601)."
     )
+    check_senders: bool | None = setting(
+        None, "Whether DKIM, SPF and DMARC of members' mails are checked here. Empty: yes, unless `trusted_mta` is set."
+    )
+    arc_sealers: str = setting(
+        "", "Domains of lists and forwarders whose ARC seals are believed, separated by commas (RFC 8617)."
+    )
+    dns: str = setting("", "The name server that is asked about senders, address:port; empty for the system's.")
     dkim_key: str = setting("", "File with the private RSA key (PEM) that signs outgoing mail; empty for no signature.")
     dkim_selector: str = setting("parvi", "The selector under which the public key stands in DNS.")
     workers: int = setting(1, "How many processes serve pages.")
@@ -63,6 +71,14 @@ class Settings:
     @property
     def max_mail_bytes(self) -> int:
         return self.max_mail_mb * 1_000_000
+
+    @property
+    def checks_senders(self) -> bool:
+        return not self.trusted_mta if self.check_senders is None else self.check_senders
+
+    @property
+    def sealers(self) -> frozenset[str]:
+        return frozenset(part.strip().lower() for part in self.arc_sealers.split(",") if part.strip())
 
     @property
     def https(self) -> bool:
@@ -92,25 +108,36 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 def _typed(name: str, value: Any) -> Any:
     kind = next(f.type for f in fields(Settings) if f.name == name)
-    if kind is int or kind is bool:
+    if kind == bool | None and value == "":
+        return None
+    if kind in (bool, bool | None):
+        return _yes_or_no(name, value)
+    if kind is int:
         return _number(name, value)
-    return Path(value).expanduser() if kind is Path else str(value)
+    return Path(str(value)).expanduser() if kind is Path else str(value)
 
 
-def _number(name: str, value: Any) -> int | bool:
-    if isinstance(value, bool) or str(value).lower() in ("true", "false", "yes", "no"):
-        return str(value).lower() in ("true", "yes")
+def _yes_or_no(name: str, value: Any) -> bool:
+    said = str(value).lower()
+    if said not in ("yes", "true", "1", "no", "false", "0"):
+        raise SettingsWrong(f"{PREFIX}{name.upper()} should be yes or no, not “{value}”.")
+    return said in ("yes", "true", "1")
+
+
+def _number(name: str, value: Any) -> int:
     try:
-        number = int(value)
+        return int(str(value))
     except ValueError:
         raise SettingsWrong(f"{PREFIX}{name.upper()} should be a number, not “{value}”.") from None
-    return bool(number) if name == "demo" else number
 
 
 def _checked(settings: Settings) -> Settings:
     for name in ("http", "smtp"):
-        if (value := getattr(settings, name)) and not value.rpartition(":")[2].isdigit():
+        value = getattr(settings, name)
+        if not _is_host_port(value) and (value or name == "http"):
             raise SettingsWrong(f"{PREFIX}{name.upper()} should be host:port, not “{value}”.")
+    if settings.dns and not _is_address_and_port(settings.dns):
+        raise SettingsWrong(f"{PREFIX}DNS should be address:port, not “{settings.dns}”.")
     if urlsplit(settings.base_url).scheme not in ("http", "https") or settings.base_url.endswith("/"):
         raise SettingsWrong(f"{PREFIX}BASE_URL should be like https://forum.example.org, not “{settings.base_url}”.")
     if settings.relay and urlsplit(settings.relay).scheme not in ("smtp", "smtps", "lmtp"):
@@ -120,6 +147,19 @@ def _checked(settings: Settings) -> Settings:
     if not 1 <= settings.workers <= 64:
         raise SettingsWrong(f"{PREFIX}WORKERS should be between 1 and 64.")
     return settings
+
+
+def _is_address_and_port(value: str) -> bool:
+    host, port = host_port(value) if value.rpartition(":")[2].isdigit() else ("", 0)
+    try:
+        return bool(ipaddress.ip_address(host)) and 0 < port < 65536
+    except ValueError:
+        return False
+
+
+def _is_host_port(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and int(port) < 65536
 
 
 def host_port(value: str) -> tuple[str, int]:

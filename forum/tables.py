@@ -49,7 +49,7 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {int: Number, datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {int: Number, datetime: UtcDateTime, dict[str, Any]: JSON, list[int]: JSON}  # noqa: RUF012
 
 
 def _index_of_some(name: str, *columns: str, where: str) -> Index:
@@ -235,6 +235,8 @@ class Inbox(Table):
     network_id: Mapped[int | None] = mapped_column(ForeignKey("networks.id"))
     member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
+    candidates: Mapped[list[int] | None]  # posts it may answer, while its author is asked which
+    chosen: Mapped[int | None]  # what they said: a post, or 0 for a new thread
     __table_args__ = (
         _index_of_some("ix_inbox_due", "due_at", where="fate IS NULL"),
         Index("ix_inbox_fate", "fate", "id"),

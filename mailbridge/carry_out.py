@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from sqlalchemy import update
+from typing import Any
 
 from forum import i18n, language, members, memberships, networks, posts, subscriptions, threads
 from forum.attachments import Upload
@@ -13,16 +12,33 @@ from forum.db import Db
 from forum.errors import AddressNotFound, BadAddress, Refusal
 from forum.members import Recipient
 from forum.notices import owe_notice, owe_once_a_day, owed_lately
-from forum.tables import Inbox, Mail, Member, Network, Outbox
+from forum.tables import Inbox, Member, Network, Outbox
 from forum.text import excerpt, one_line
 from forum.world import World
 from mailbridge.addresses import Addresses, Target
-from mailbridge.decide import Accept, Action, Command, Confirm, Facts, Hold, Ignore, NoteBounce, PassOn, Refuse
+from mailbridge.decide import (
+    Accept,
+    Action,
+    AskWhere,
+    AskWhose,
+    Command,
+    Confirm,
+    Facts,
+    Hold,
+    Ignore,
+    Known,
+    NoteBounce,
+    PassOn,
+    Refuse,
+)
+from mailbridge.held import confirm
 from mailbridge.letter import Letter
 from mailbridge.quotes import folded_text, own_text
+from mailbridge.thread_index import conversation
 
 OLD = timedelta(days=7)  # a mail may be on its way for five; a Date before that is a wrong clock's
 QUESTIONS_A_DAY = 10
+TOO_OFTEN = " (They have been asked too often today.)"
 
 
 @dataclass(frozen=True)
@@ -85,14 +101,21 @@ class Hands:
                 return case.ends("ignored", because)
             case NoteBounce(outbox_id):
                 return case.ends("bounce", _note_bounce(db, case.letter, outbox_id))
-            case Confirm(inbox_id):
-                release(db, inbox_id, self._world.clock())
+            case Confirm(inbox_id, chosen):
+                confirm(db, inbox_id, self._world.clock(), chosen)
                 return case.ends("command", f"confirmed mail {inbox_id}")
             case PassOn(to):
                 return case.ends("command", self._pass_on(db, case, to))
             case Hold(because):
-                asked = self._ask_was_this_you(db, case)
-                return case.ends("held", because + ("" if asked else " (They have been asked too often today.)"))
+                assert case.author is not None
+                asked = self._ask(db, case, case.author.id, "was_this_you")
+                return case.ends("held", because + ("" if asked else TOO_OFTEN))
+            case AskWhere(candidates):
+                self._ask_where(db, case, candidates)
+                return case.ends("held", "two discussions have its subject; its author is asked which")
+            case AskWhose(member_id, because):
+                asked = self._ask(db, case, member_id, "is_this_yours")
+                return replace(case.ends("held", because + ("" if asked else TOO_OFTEN)), member_id=member_id)
             case Command():
                 self._obey(db, case, action)
                 return case.ends("command", action.name)
@@ -124,6 +147,7 @@ class Hands:
         if case.network is None or case.author is None:
             raise AddressNotFound(address=case.recipient)
         letter, text = case.letter, own_text(case.letter.parts)
+        guid = conversation(letter.thread_index)
         draft = posts.Draft(
             network_id=case.network.id,
             author_id=case.author.id,
@@ -137,6 +161,10 @@ class Hands:
             thread_id=action.thread_id,
             parent_id=action.parent_id,
             landed_by=action.landed_by,
+            landed_because=action.because,
+            conversation=guid.hex() if guid else None,
+            awaits=case.facts.clues.missing if action.landed_by != "token" else None,
+            whole_text="".join(part.text for part in letter.parts),
             uploads=uploads,
             mail_id=case.mail_id,
             subject=one_line(letter.topic) or excerpt(text, 60) or (letter.files[0].name if letter.files else ""),
@@ -182,26 +210,35 @@ class Hands:
                 return found
         return [Recipient(operator, "", "en")] if operator else []
 
-    def _ask_was_this_you(self, db: Db, case: Case) -> bool:
-        """Whether they were asked: anybody can send such mails, so there is an end to the questions."""
+    def _ask_where(self, db: Db, case: Case, candidates: Sequence[Known]) -> None:
+        """Numbered as `candidates` stand; the row remembers which they are."""
         assert case.author is not None
-        to, now = members.recipient(db, case.author.id), self._world.clock()
-        if not to or owed_lately(db, to.address, "was_this_you", now) >= QUESTIONS_A_DAY:
+        found = [posts.whole(db, known.id) for known in candidates]
+        db.get_one(Inbox, case.inbox_id).candidates = [row.id for row in found]
+        choices = [{"subject": row.subject, "author": row.author, "excerpt": excerpt(row.text, 120)} for row in found]
+        self._ask(db, case, case.author.id, "which_one", choices=choices)
+
+    def _ask(self, db: Db, case: Case, member_id: int, question: str, **more: Any) -> bool:
+        """Whether they were asked: anybody can send such mails, so there is an end to the questions."""
+        to, now = members.recipient(db, member_id), self._world.clock()
+        if not to or owed_lately(db, to.address, question, now) >= QUESTIONS_A_DAY:
             return False
         slug = case.network.slug if case.network else "postmaster"
         link = f"{self._world.settings.base_url}/held/{self._world.tokens.make('held', case.inbox_id)}"
         owe_notice(
             db,
             to,
-            "was_this_you",
+            question,
             now,
             slug=slug,
+            address=case.letter.author.address,
             about=case.letter.subject,
             sent_to=plain_address(case.recipient),
             url=link,
             quoted=excerpt(own_text(case.letter.parts), 300),
             reply_to=self._addresses.answer(slug, case.inbox_id),
             answers=sane_id(case.letter.message_id),
+            **more,
         )
         return True
 
@@ -222,14 +259,6 @@ class Hands:
         (subscriptions.mute if command.name == "mute" else subscriptions.follow)(db, thread, case.author, now)
         back = self._addresses.reply(case.slug, case.author.id, command.post_id)  # for one word that undoes it
         owe_notice(db, to, "done", now, what=command.name, about=thread.subject, reply_to=back, **said)
-
-
-def release(db: Db, inbox_id: int, now: datetime) -> None:
-    """Its sender says that a held mail is theirs: it is worked through again, and now there is proof."""
-    row = db.get(Inbox, inbox_id)
-    if row is not None and row.fate == "held":
-        row.fate, row.due_at, row.tries = None, now, 0
-        db.execute(update(Mail).where(Mail.id == row.mail_id).values(vouched=True))
 
 
 def _note_bounce(db: Db, letter: Letter, outbox_id: int | None) -> str:

@@ -4,15 +4,19 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from forum.errors import NotAMember, Refusal
+from forum.errors import ChoiceUnclear, NotAMember, Refusal
 from mailbridge.addresses import Target
 from mailbridge.letter import Letter
 
-LandedBy = Literal["token", "reference", "new"]
+LandedBy = Literal["token", "reference", "thread-index", "marker", "subject", "new"]
 
 MUTE = frozenset({"mute", "vaimenna", "tysta"})
 FOLLOW = frozenset({"follow", "seuraa", "följ"})
 LEAVE = frozenset({"leave", "poistu", "lämna"})
+YES = frozenset({"yes", "yep", "ok", "kyllä", "joo", "juu", "ja", "jo", "japp"})
+NO = frozenset(
+    "no nope not never don't didn't isn't wasn't ei en emme eivät älkää nej inte ej icke aldrig".split()  # noqa: SIM905
+)
 COMMANDS = {**dict.fromkeys(MUTE, "mute"), **dict.fromkeys(FOLLOW, "follow"), **dict.fromkeys(LEAVE, "leave")}
 
 
@@ -26,6 +30,17 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Clues:
+    """Posts that something in a letter points at; `similar` are the newest of recent threads of its subject that its author knows."""
+
+    referenced: Known | None = None
+    indexed: Known | None = None
+    marked: Known | None = None
+    similar: tuple[Known, ...] = ()
+    missing: str | None = None  # the Message-ID it answers, which is not here and may still come
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the database knows about a letter, its sender and the address it came to."""
 
@@ -34,9 +49,14 @@ class Facts:
     member_id: int | None = None  # whose From address it is
     proof: str = "none"  # token, dmarc, dkim, spf or none
     token_post: Known | None = None
-    referenced: Known | None = None
+    clues: Clues = Clues()
     own_domain: str = ""
+    doubt: str = ""  # why there is no proof, when that was looked into
+    claimant_id: int | None = None  # whose personal address it came to, when its From is nobody's and may become theirs
     is_holder: bool = False  # the sender of the held mail that this one confirms
+    choices: tuple[int, ...] = ()  # the posts between which that question asked
+    chosen: Known | None = None  # what this mail answers, as its author said when asked
+    is_chosen_new: bool = False  # or that it answers nothing
     is_known: bool = False  # this very mail is a post already, having come to another address as well
 
 
@@ -52,6 +72,21 @@ class Accept:
 
 @dataclass(frozen=True)
 class Hold:
+    because: str
+
+
+@dataclass(frozen=True)
+class AskWhere:
+    """Held until its author says to which of these threads it belongs."""
+
+    candidates: tuple[Known, ...]
+
+
+@dataclass(frozen=True)
+class AskWhose:
+    """Held until this member says whether the From address is theirs."""
+
+    member_id: int
     because: str
 
 
@@ -88,10 +123,13 @@ class NoteBounce:
 
 @dataclass(frozen=True)
 class Confirm:
+    """A held mail is its sender's; `chosen` is the post it answers (0 for none), where that was the question."""
+
     inbox_id: int
+    chosen: int | None = None
 
 
-Action = Accept | Hold | Ignore | Refuse | Command | PassOn | NoteBounce | Confirm
+Action = Accept | Hold | AskWhere | AskWhose | Ignore | Refuse | Command | PassOn | NoteBounce | Confirm
 
 
 def decide(letter: Letter, target: Target, facts: Facts) -> Action:
@@ -117,15 +155,15 @@ def _is_ours(loop: str, domain: str) -> bool:
 
 def _asked_for(letter: Letter, target: Target, facts: Facts) -> Action | None:
     if target.kind == "answer":
-        return (
-            Confirm(target.numbers[0]) if facts.is_holder else Ignore("an answer to “was this you?” from someone else")
-        )
+        return _answer(letter, target.numbers[0], facts)
     if target.kind == "help":
         return Command("help")
     if target.kind == "owner":
         return PassOn("owner")
     if target.kind == "join":
         return PassOn("join")
+    if facts.claimant_id is not None:
+        return AskWhose(facts.claimant_id, "it came to a personal reply address, from an address that nobody has")
     if facts.member_id is None:
         return Refuse(NotAMember(network=facts.network or "", owner=facts.owner))
     if target.kind == "leave":
@@ -133,10 +171,35 @@ def _asked_for(letter: Letter, target: Target, facts: Facts) -> Action | None:
     return _word(letter, facts)
 
 
+def _answer(letter: Letter, inbox_id: int, facts: Facts) -> Action:
+    """To “was this you?” and “is this address yours?”. Any answer is a yes but one that says no."""
+    if not facts.is_holder:
+        return Ignore("an answer to “was this you?” from someone else")
+    if facts.choices:
+        return _choice(letter, inbox_id, facts.choices)
+    return Ignore("the answer was no: it stays held") if _says_no(letter) else Confirm(inbox_id)
+
+
+def _choice(letter: Letter, inbox_id: int, choices: tuple[int, ...]) -> Action:
+    """The number that the question gave to each discussion; one more for a new one."""
+    said = re.match(r"\W*(\d{1,2})\b", _own_words(letter))
+    number = int(said[1]) if said else 0
+    if not 1 <= number <= len(choices) + 1:
+        return Refuse(ChoiceUnclear())
+    return Confirm(inbox_id, [*choices, 0][number - 1])
+
+
+def _says_no(letter: Letter) -> bool:
+    """In the first sentence, unless that begins with a yes."""
+    own = "".join(part.text for part in letter.parts if part.kind == "own")[:500].strip()
+    words = re.findall(r"[\w'’]+", re.split(r"[.!?\n]", own, maxsplit=1)[0].casefold().replace("’", "'"))
+    return bool(NO.intersection(words)) and words[0] not in YES
+
+
 def _word(letter: Letter, facts: Facts) -> Action | None:
     """An answer of one word, whatever is quoted below it. Only where we know who it is and what it answers."""
     name = COMMANDS.get(_own_words(letter))
-    answered = facts.token_post or facts.referenced
+    answered = facts.token_post or facts.clues.referenced
     if name is None or answered is None or facts.proof == "none":
         return None
     return Command(name) if name == "leave" else Command(name, answered.thread_id, answered.id)
@@ -149,16 +212,39 @@ def _own_words(letter: Letter) -> str:
 
 def _post(letter: Letter, facts: Facts) -> Action:
     if facts.proof == "none" and not facts.is_known:
-        return Hold("nothing proves that the sender is who the mail says")
+        return Hold("nothing proves that the sender is who the mail says" + (facts.doubt and f" ({facts.doubt})"))
+    if facts.chosen:
+        return _answers(facts.chosen, "subject", "its author said so when asked")
+    if facts.is_chosen_new:
+        return Accept(None, None, "new", "its author said so when asked")
     if facts.token_post:
-        return _landed(letter, facts, facts.token_post)
-    if facts.referenced and not letter.is_forward:
-        return Accept(facts.referenced.thread_id, facts.referenced.id, "reference",
-                      f"it answers {facts.referenced.message_id}")  # fmt: skip
-    return Accept(None, None, "new", "it answers nothing that is here")
+        return _landed(facts.clues, facts.token_post)
+    if letter.is_forward:
+        return Accept(None, None, "new", "it passes on another mail, and answers none")
+    return _by_clues(facts.clues) or Accept(None, None, "new", "it answers nothing that is here")
 
 
-def _landed(letter: Letter, facts: Facts, token: Known) -> Accept:
+def _by_clues(clues: Clues) -> Accept | AskWhere | None:
+    """The strongest sign decides; two threads of equal weight are for the author to choose between."""
+    if clues.referenced:
+        return _answers(clues.referenced, "reference", f"it answers {clues.referenced.message_id}")
+    if clues.indexed:
+        return _answers(clues.indexed, "thread-index", "Outlook counts it to that conversation")
+    if clues.marked:
+        return _answers(clues.marked, "marker", "it quotes a mail of that discussion")
+    if len(clues.similar) > 1:
+        return AskWhere(clues.similar)
+    if clues.similar:
+        return _answers(clues.similar[0], "subject", "its author has lately had a discussion of that subject")
+    return None
+
+
+def _answers(post: Known, landed_by: LandedBy, because: str) -> Accept:
+    return Accept(post.thread_id, post.id, landed_by, because)
+
+
+def _landed(clues: Clues, token: Known) -> Accept:
     """The address tells the thread; what it answers in there is told better by In-Reply-To, when it is of the same thread."""
-    parent = facts.referenced if facts.referenced and facts.referenced.thread_id == token.thread_id else token
+    named = clues.referenced
+    parent = named if named and named.thread_id == token.thread_id else token
     return Accept(token.thread_id, parent.id, "token", "it came to a personal reply address")

@@ -1,4 +1,4 @@
-"""The head of a mail as a proof needs it: every field in order and byte for byte, and whether all read it alike. Pure."""
+"""The head of a mail as a proof needs it: every field in order, byte for byte, and whether all read it alike. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ FIELDS = 300
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _NAME = re.compile(rb"([!-9;-~]+)([ \t]*):")
-_BARE = re.compile(rb"\r(?!\n)|\0")
+_BARE = re.compile(rb"\r(?!\n)")
 _PIECE = re.compile(r'\\.?|["()]|[^\\"()]+', re.DOTALL)
-_ADDRESS = re.compile(r"[^\s<>,;:()\[\]]*@[^\s<>,;:()]*")
+_BETWEEN = re.compile(r"[\s<>,;:()\[\]]+")
 # Whoever adds one of these to a signed mail changes what is read or where it lands, and the signature still holds:
 # it covers the lowest of a name, a reader takes the topmost.
 _ONCE = (
@@ -28,23 +28,30 @@ class Field:
     raw: tuple[bytes, bytes]
 
     @property
+    def size(self) -> int:
+        return len(self.raw[1])
+
+    @property
     def value(self) -> str:
         return self.raw[1].replace(b"\r\n", b"").decode("utf-8", "replace").strip()
 
 
 @dataclass(frozen=True)
 class Head:
-    """`trouble` says why two programs might read this head differently, "" when they cannot: only then is it worth a proof."""
+    """`trouble` says why two programs might read this head differently; only where it is "" can anything be proved."""
 
     fields: tuple[Field, ...]
     body: bytes
     trouble: str = ""
 
+    def named(self, *names: str) -> list[Field]:
+        return [field for field in self.fields if field.name in names]
+
     def all(self, name: str) -> list[str]:
-        return [field.value for field in self.fields if field.name == name]
+        return [field.value for field in self.named(name)]
 
     def is_by(self, author: str) -> bool:
-        """Whether this is the only address in the only From (RFC 5322 3.6.2). A name that holds another one is a lie, or will be taken for it."""
+        """Whether this is the only address in the only From (RFC 5322 3.6.2)."""
         values = self.all("from")
         return len(values) == 1 and bool(author) and _addresses(values[0]) == {author.casefold()}
 
@@ -71,7 +78,7 @@ def split(raw: bytes) -> Head:
 def _fields(head: bytes) -> tuple[list[Field], str]:
     """A program that reads the odd lines otherwise would see another mail: they are told, not interpreted."""
     found: list[tuple[bytes, list[bytes]]] = []
-    trouble = "a bare carriage return or NUL in its head" if _BARE.search(head) else ""
+    trouble = "a bare carriage return in its head" if _BARE.search(head) else ""
     for line in re.split(rb"\r?\n", head):
         name = _NAME.match(line)
         if line[:1] in (b" ", b"\t"):
@@ -91,7 +98,7 @@ def _field(name: bytes, lines: list[bytes]) -> Field:
 
 
 def without_comments(value: str) -> str | None:
-    """RFC 5322 3.2.2: comments nest, a backslash quotes, and a parenthesis between quotation marks is none. None when something stays open."""
+    """RFC 5322 3.2.2: comments nest, a backslash quotes, a parenthesis in a quoted string is none. None when one stays open."""
     kept: list[str] = []
     depth, quoted = 0, False
     for piece in _PIECE.findall(value):
@@ -113,4 +120,4 @@ def without_comments(value: str) -> str | None:
 def _addresses(value: str) -> set[str]:
     """Whatever looks like an address outside comments and quotation marks, folded."""
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', " ", without_comments(value) or value)
-    return {found.strip("'").casefold() for found in _ADDRESS.findall(bare)}
+    return {word.strip("'").casefold() for word in _BETWEEN.split(bare) if "@" in word.strip("@")}

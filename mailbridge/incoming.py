@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,32 +14,31 @@ from forum.db import Db
 from forum.errors import AddressNotFound, Refusal
 from forum.members import Recipient
 from forum.notices import owe_once_a_day
-from forum.tables import Inbox, Mail, Member, Network, Outbox
+from forum.tables import Inbox, Mail, Member, Network, Outbox, Post
 from forum.text import one_line
 from forum.world import World
 from mailbridge.addresses import Addresses, Target
-from mailbridge.carry_out import Case, Fate, Hands, identity, plain_address, release, sane_id
+from mailbridge.arrival import Arrival
+from mailbridge.carry_out import Case, Fate, Hands, identity, is_address, plain_address
 from mailbridge.decide import Action, Facts, Known, decide
+from mailbridge.head import split
+from mailbridge.held import confirm, is_answered_by
+from mailbridge.landing import clues
 from mailbridge.letter import File, Letter
-from mailbridge.proof import proven
 from mailbridge.read import read
+from mailbridge.senders import Senders, is_owner
+from mailbridge.verify import Finding
+
+__all__ = ["Arrival", "Bridge", "Forecast"]
 
 log = logging.getLogger("parvi.incoming")
 
 BATCH = 10
 LEASE = timedelta(seconds=30)
 MAX_TRIES = 5
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A mail as a door took it."""
-
-    sender: str  # of the envelope; "" for a bounce
-    recipients: Sequence[str]
-    raw: bytes
-    peer: str
-    vouched: bool = False  # whether who hands it in answers for its From
+# How long a mail waits for a name server that does not answer, by how often it was tried: a quarter of an hour in all.
+# Whoever is asked "was this you?" for our own trouble's sake has to do what we should have done.
+PATIENCE = {1: timedelta(seconds=30), 2: timedelta(minutes=3), 3: timedelta(minutes=10)}
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class Bridge:
         self.world = world
         self.addresses = Addresses(world.settings.mail_domain, world.tokens)
         self._hands = Hands(world, self.addresses)
+        self._senders = Senders(world)
 
     def check_recipient(self, address: str) -> None:
         """For RCPT. Raises AddressNotFound for what we never made, and for networks that do not exist."""
@@ -99,7 +98,7 @@ class Bridge:
 
     def confirm_held(self, inbox_id: int) -> None:
         with self.world.database.transaction() as db:
-            release(db, inbox_id, self.world.clock())
+            confirm(db, inbox_id, self.world.clock())
 
     def retry_failed(self) -> int:
         """Everything that failed is waiting again: for after the fault has been mended."""
@@ -140,9 +139,13 @@ class Bridge:
     def _process(self, inbox_id: int) -> None:
         """A refusal undoes what was begun; a second transaction notes it and tells the sender."""
         with self.world.database.reading() as db:
-            mail = db.scalar(select(Mail).join(Inbox, Inbox.mail_id == Mail.id).where(Inbox.id == inbox_id))
-        assert mail is not None
+            row = db.get_one(Inbox, inbox_id)
+            mail = db.get_one(Mail, row.mail_id)
         letter = read(mail.raw)
+        arrival = Arrival(mail.envelope_from, [row.recipient], mail.raw, mail.peer, mail.vouched)
+        finding = self._senders.look_at(letter, arrival, self._target(row.recipient))
+        if finding.try_later and self._put_off(inbox_id):
+            return
         uploads = self._kept_files(letter)
         case = None
         try:
@@ -152,7 +155,7 @@ class Bridge:
                     return
                 if row.tries > MAX_TRIES:
                     raise RuntimeError("given up after several tries that ended without a fate")
-                case = self._case(db, letter, row, mail, mail.raw)
+                case = self._case(db, letter, row, mail, arrival, finding)
                 action = decide(letter, case.target, case.facts)
                 self._settle(row, self._hands.carry_out(db, case, action, uploads))
         except Refusal as refusal:
@@ -161,11 +164,21 @@ class Bridge:
                 row = db.get_one(Inbox, inbox_id, with_for_update=True)
                 self._settle(row, self._hands.tell_refusal(db, case, refusal))
 
+    def _put_off(self, inbox_id: int) -> bool:
+        """Whether there is patience left."""
+        with self.world.database.transaction() as db:
+            row = db.get_one(Inbox, inbox_id, with_for_update=True)
+            if row.fate is None and row.tries in PATIENCE:
+                row.due_at = self.world.clock() + PATIENCE[row.tries]
+                return True
+        return False
+
     def _forecast(self, letter: Letter, arrival: Arrival, recipient: str) -> Forecast:
+        finding = self._senders.look_at(letter, arrival, self._target(recipient))
         with self.world.database.rehearsal() as db:
             [row] = self._keep(db, Arrival(arrival.sender, [recipient], b"", arrival.peer, arrival.vouched))
             before = _owed(db)
-            case = self._case(db, letter, row, db.get_one(Mail, row.mail_id), arrival.raw)
+            case = self._case(db, letter, row, db.get_one(Mail, row.mail_id), arrival, finding)
             action = decide(letter, case.target, case.facts)
             try:
                 fate = self._hands.carry_out(db, case, action, [_measured(file) for file in letter.files])
@@ -173,32 +186,41 @@ class Bridge:
                 fate = self._hands.tell_refusal(db, case, refusal)
             return Forecast(case, action, fate, _owed(db) - before)
 
-    def _case(self, db: Db, letter: Letter, row: Inbox, mail: Mail, raw: bytes) -> Case:
-        target = self.addresses.read(row.recipient) or Target("network", row.recipient.partition("@")[0])
+    def _target(self, recipient: str) -> Target:
+        return self.addresses.read(recipient) or Target("network", recipient.partition("@")[0])
+
+    def _case(self, db: Db, letter: Letter, row: Inbox, mail: Mail, arrival: Arrival, finding: Finding) -> Case:
+        target = self._target(row.recipient)
         author = members.by_address(db, letter.author.address) if letter.author.address else None
         answered = posts.by_id(db, target.numbers[1]) if target.kind == "reply" else None
         network = db.get(Network, answered.network_id) if answered else networks.by_slug(db, target.slug)
-        digest = hashlib.sha256(raw).hexdigest()
+        digest = hashlib.sha256(arrival.raw).hexdigest()
+        chosen = _as_known(posts.by_id(db, row.chosen)) if row.chosen else None
         itself = [identity(letter, digest, self.addresses.domain)]
         facts = Facts(
             network=network.name if network else None,
             owner=self.addresses.word(network.slug, "owner") if network else "",
             member_id=author.id if author else None,
             own_domain=self.addresses.domain,
-            proof=self._proof(letter, target, author, mail),
-            token_post=Known(answered.id, answered.thread_id, answered.message_id) if answered else None,
-            referenced=_referenced(db, network, letter),
-            is_holder=_is_holder(db, target, author),
+            proof=_proof(letter, target, author, arrival, finding),
+            doubt=finding.because,
+            claimant_id=self._claimant(db, letter, target, author),
+            token_post=_as_known(answered),
+            clues=clues(db, self.world, letter, network, author.id if author else None),
+            is_holder=target.kind == "answer" and is_answered_by(db, target.numbers[0], author, letter.author.address),
+            choices=_choices(db, target),
+            chosen=chosen,
+            is_chosen_new=row.chosen == 0,
             is_known=network is not None and posts.by_message_id(db, network.id, itself) is not None,
         )
         return Case(letter, target, facts, network, author, row.id, mail.id, row.recipient, mail.received_at, digest)
 
-    def _proof(self, letter: Letter, target: Target, author: Member | None, mail: Mail) -> str:
-        if author and target.kind == "reply" and target.numbers[0] == author.id:
-            return "token"
-        if mail.vouched:
-            return "dmarc"
-        return proven(letter.author.address, letter.authentication, self.world.settings.trusted_mta)
+    def _claimant(self, db: Db, letter: Letter, target: Target, author: Member | None) -> int | None:
+        """The member whose personal address this came to, when its From is nobody's, and no address of our own."""
+        address = letter.author.address
+        if author or target.kind != "reply" or not is_address(address) or self.addresses.ours(address):
+            return None
+        return target.numbers[0] if members.is_free(db, address) and members.recipient(db, target.numbers[0]) else None
 
     def _kept_files(self, letter: Letter) -> list[Upload]:
         """Before the transaction, since a disk is slow; what a machine sent becomes no post and needs no files."""
@@ -222,17 +244,21 @@ class Bridge:
         row.network_id, row.member_id, row.post_id = fate.network_id, fate.member_id, fate.post_id
 
 
-def _referenced(db: Db, network: Network | None, letter: Letter) -> Known | None:
-    if network is None:
-        return None
-    named = [each for each in (*letter.references, *letter.in_reply_to) if sane_id(each)]
-    post = posts.by_message_id(db, network.id, named)
+def _choices(db: Db, target: Target) -> tuple[int, ...]:
+    row = db.get(Inbox, target.numbers[0]) if target.kind == "answer" else None
+    return tuple(row.candidates or ()) if row is not None and row.fate == "held" else ()
+
+
+def _as_known(post: Post | None) -> Known | None:
     return Known(post.id, post.thread_id, post.message_id) if post else None
 
 
-def _is_holder(db: Db, target: Target, author: Member | None) -> bool:
-    row = db.get(Inbox, target.numbers[0]) if target.kind == "answer" else None
-    return row is not None and author is not None and row.member_id == author.id
+def _proof(letter: Letter, target: Target, author: Member | None, arrival: Arrival, finding: Finding) -> str:
+    if arrival.vouched:
+        return "dmarc"
+    if author and is_owner(target, author.id) and split(arrival.raw).is_by(letter.author.address):
+        return "token"
+    return finding.proof
 
 
 def _measured(file: File) -> Upload:

@@ -32,8 +32,10 @@ class Result:
 
 
 def vouched(author: str, head: Head, trusted: str, sealers: Collection[str] = ()) -> str:
-    """ "dmarc", "dkim", "spf" or "none" for this From, as the trusted server has it; or as a named sealer had it, before
-    a list or a forwarder changed the mail (ARC), when the trusted server found the seals whole."""
+    """ "dmarc", "dkim", "spf" or "none" for this From, as the trusted server has it.
+
+    Or as a named sealer had it before a list or a forwarder changed the mail (ARC), when our server found the seals whole.
+    """
     if not trusted or head.trouble or not head.is_by(author):
         return "none"
     authentication = standing(head, trusted)
@@ -47,8 +49,8 @@ def standing(head: Head, trusted: str) -> list[str]:
     """The results that the trusted server itself put there, whatever a stranger wrote.
 
     What stands above the topmost Received was added later than it, so by us. Postfix lets its filters add theirs right
-    below it, where a stranger's begin as well: there only one counts, the topmost; that none of the stranger's bears its
-    name is the server's duty (RFC 8601 5).
+    below it, where a stranger's begin as well: there only the topmost counts, and that it is not the stranger's is our
+    server's duty, which takes out whatever comes in under its name (RFC 8601 5).
     """
     above: list[str] = []
     below: list[str] = []
@@ -66,7 +68,7 @@ def proven(author: str, authentication: Sequence[str], trusted: str) -> str:
 
 
 def sealed(author: str, head: Head, sealers: Collection[str]) -> str:
-    """What the sealers of a chain found out (RFC 8617), when each of them is named. Whether the seals are whole is not asked here."""
+    """What the sealers of a chain found out (RFC 8617), when each is named. Whether their seals hold is not asked here."""
     chain = sealed_by(head)
     if not chain or not all(sealer in sealers for sealer in chain):
         return "none"
@@ -82,9 +84,7 @@ def attested(author: str, records: Sequence[str]) -> str:
 
 def sealed_by(head: Head) -> list[str]:
     """The domains that sealed and signed the sets of a chain; empty when it is none: incomplete, doubled, too long."""
-    seals, signatures = (
-        [tags(value) for value in head.all(name)] for name in ("arc-seal", "arc-message-signature")
-    )
+    seals, signatures = ([tags(value) for value in head.all(name)] for name in ("arc-seal", "arc-message-signature"))
     count = len(seals)
     numbers = {str(number) for number in range(1, count + 1)}
     if not 0 < count == len(signatures) == len(head.all("arc-authentication-results")) <= MAX_SETS:
@@ -101,7 +101,7 @@ def tags(value: str) -> dict[str, str]:
 
 
 def read_results(value: str) -> tuple[str, list[Result]]:
-    """RFC 8601 2.2: the server's identifier, folded, and its results; "" when this cannot be read, or is of a later version."""
+    """RFC 8601 2.2: the server's identifier, folded, and its results; "" when this cannot be read or is a later version's."""
     plain = without_comments(value)
     server = _SERVER.match(plain) if plain is not None else None
     if plain is None or server is None or int(server[2] or 1) != 1:
@@ -116,12 +116,12 @@ def _result(part: str) -> Result | None:
         return None
     (method, result), *properties = pairs
     name, _, version = method.partition("/")
-    first = {key: said for key, said in reversed(properties)}
+    first = dict(reversed(properties))
     return Result(name, result.casefold(), first) if version in ("", "1") else None
 
 
 def _pairs(part: str) -> Iterator[tuple[str, str]]:
-    """`header.from=example.org`, with white space wherever the standard allows it. What follows something else is not read."""
+    """`header.from=example.org`, with white space wherever the standard allows it; up to what is something else."""
     at = 0
     while pair := _PAIR.match(part, at):
         yield "".join(pair[1].split()).casefold(), _unquoted(pair[2])
@@ -129,7 +129,7 @@ def _pairs(part: str) -> Iterator[tuple[str, str]]:
 
 
 def _best(domain: str, results: Sequence[Result]) -> str:
-    """DMARC speaks for all: where it failed, a signature or an envelope that would do elsewhere does not (RFC 7489 3.1.1)."""
+    """Where DMARC failed, what would do by itself does not: the domain may ask for more (RFC 7489 3.1)."""
     dmarc = [each for each in results if each.method == "dmarc" and each.domain in ("", domain)]
     if not domain or any(each.result == "fail" for each in dmarc):
         return "none"

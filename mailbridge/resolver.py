@@ -1,4 +1,4 @@
-"""Questions to DNS: each has two seconds, those about one mail five together, and answers are remembered as long as they hold."""
+"""Questions to DNS: two seconds for each, five for all about one mail; answers are remembered as long as they hold."""
 
 import ipaddress
 import threading
@@ -19,6 +19,10 @@ REMEMBERED = 500
 ANSWER_BYTES = 4_096  # of one text; a 4096-bit key takes 750
 DEAF = 3  # time-outs in a row after which the server is left alone
 LEFT_ALONE_S = 10.0
+NO_SUCH_NAME = (
+    dns.resolver.NXDOMAIN, dns.resolver.YXDOMAIN, dns.exception.SyntaxError, UnicodeError,
+    dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.BadEscape, dns.name.IDNAException,
+)  # fmt: skip
 
 
 class DnsTrouble(Exception):
@@ -47,10 +51,8 @@ class Resolver:
             answer = self._dns.resolve(
                 name, kind, lifetime=min(QUERY_S, seconds), raise_on_no_answer=False, search=False
             )
-        except (dns.resolver.NXDOMAIN, dns.resolver.YXDOMAIN, dns.exception.SyntaxError, UnicodeError):
+        except NO_SUCH_NAME:
             return self._heard([])
-        except (dns.name.EmptyLabel, dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.BadEscape):
-            return []
         except dns.resolver.LifetimeTimeout as error:
             self._not_heard()
             raise DnsTrouble(f"no answer in time about {name}") from error

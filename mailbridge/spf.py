@@ -1,7 +1,7 @@
 """Which peers may send for a domain (RFC 7208). `ptr` is never asked: the standard itself says not to use it (5.5).
 
-Our own, since pyspf was last released in January 2020, asks through a function of its module, so that neither our time-outs
-nor our name server reach it, and does not tell by what a peer passed.
+Our own, since pyspf was last released in January 2020, asks through a function of its module, so that neither our
+time-outs nor our name server reach it, and does not tell by what a peer passed.
 """
 
 import ipaddress
@@ -28,7 +28,9 @@ _TERM = re.compile(
     re.I,
 )
 _WITH_LENGTHS = re.compile(r"(?::(?P<spec>.+?))?(?:/(?P<four>0|[1-9]\d?))?(?://(?P<six>0|[1-9]\d{0,2}))?")
-_EXPANSION = re.compile(r"%(?:\{(?P<letter>[a-z])(?P<count>\d*)(?P<reverse>r?)(?P<split>[.\-+,/_=]*)\}|(?P<sign>.))", re.I)
+_EXPANSION = re.compile(
+    r"%(?:\{(?P<letter>[a-z])(?P<count>\d*)(?P<reverse>r?)(?P<split>[.\-+,/_=]*)\}|(?P<sign>.))", re.I
+)
 
 
 class _Wrong(Exception):

@@ -7,6 +7,7 @@ from forum.tables import Network, Notice, Post
 from forum.world import World
 from mailbridge import digests
 from mailbridge.digests import Digest, Item
+from mailbridge.thread_index import thread_index
 from mailbridge.write import Enclosure, PostMail, Rendered, Writer
 
 
@@ -73,6 +74,7 @@ class Variants:
             row.html,
             row.message_id,
             posts.ancestors(self._db, self._db.get_one(Post, post_id)),
+            thread_index(self._world.tokens, row.thread_id),
             self._enclosures(post_id),
         )
         self._mails[post_id], self._networks[post_id] = mail, row.network_id

@@ -1,7 +1,7 @@
 """Whether a mail is from whom it says, found out by ourselves where no front mail server tells: DKIM, SPF, DMARC, ARC.
 
-Only keys and records of the author's own organisation and of named sealers are ever asked for: a stranger's mail makes us
-ask nobody's name server but those.
+Only keys and records of the author's own organisation and of named sealers are ever asked for, and those to which they
+send us themselves: a stranger's mail makes us ask no name server of the stranger's.
 """
 
 import base64
@@ -24,7 +24,6 @@ from mailbridge.spf import Check
 
 SIGNATURES = 5
 SIGNATURE_BYTES = 4_096  # of one field; what a longer one asks of the library's patterns is more than linear
-BODY_BYTES = 25_000_000
 ALGORITHMS = {"rsa-sha256", "ed25519-sha256"}  # RFC 8301: rsa-sha1 is no longer one
 MIN_KEY_BITS = 1024
 
@@ -34,7 +33,7 @@ _SILENT.disabled = True
 
 @dataclass(frozen=True)
 class Finding:
-    """`proof` is dmarc, dkim, spf or none; `because` is for the log. `try_later`: DNS did not answer, so this may still change."""
+    """`proof` is dmarc, dkim, spf or none; `because` is for the log. `try_later`: DNS did not answer, it may yet."""
 
     proof: str
     because: str
@@ -50,7 +49,7 @@ class Policy:
 
 
 def verify(
-    raw: bytes, peer: str, envelope_from: str, author: str, resolver: Resolver, sealers: Collection[str] = ()
+    raw: bytes, peer: str, envelope_from: str, author: str, resolver: Resolver, *, sealers: Collection[str] = ()
 ) -> Finding:
     """For the author's address as the mail was read. Asks DNS, for at most five seconds; never raises."""
     head, domain = split(raw), domain_of(author)
@@ -85,20 +84,21 @@ def _first_proof(has_policy: bool, *ways: Callable[[], Finding]) -> Finding:
 
 
 class _Mail:
-    """What the ways to a proof share: head, the From's domain, the questions, and the body as relaxed signatures see it."""
+    """What the ways to a proof share: the head, the From's domain, the questions, and the body as signatures see it."""
 
     def __init__(self, head: Head, domain: str, ask: Questions) -> None:
         self.head, self.domain, self.ask = head, domain, ask
         self.fields = [list(field.raw) for field in head.fields]
 
+    # RFC 6376 3.4.3 and 3.4.4, done before the library does it again, whose pattern is quadratic on a line of blanks.
+
     @cached_property
-    def body(self) -> bytes:
-        return self.head.body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    def simple_body(self) -> bytes:
+        return _ended(self.head.body.replace(b"\r\n", b"\n"))
 
     @cached_property
     def relaxed_body(self) -> bytes:
-        """RFC 6376 3.4.4, but for empty lines at the end. The library's pattern takes quadratic time on a line of blanks."""
-        return re.sub(rb"[ \t]+", b" ", self.body).replace(b" \r\n", b"\r\n")
+        return _ended(re.sub(rb"[ \t]+", b" ", self.head.body.replace(b"\r\n", b"\n")).replace(b" \n", b"\n"))
 
     def key(self, name: bytes, timeout: int = 0) -> bytes:
         """What the library calls for a key record; one in testing (t=y) is as good as none (RFC 6376 3.6.1)."""
@@ -108,41 +108,41 @@ class _Mail:
         return b"" if "y" in flags else record
 
 
+def _ended(body: bytes) -> bytes:
+    """One line end after the last line, and CRLF throughout."""
+    lines = body.rstrip(b"\n")
+    return lines.replace(b"\n", b"\r\n") + b"\r\n" if lines else b""
+
+
 # DKIM (RFC 6376)
 
 
 def _signed(mail: _Mail, policy: Policy) -> Finding:
     """Each signature of the author's organisation, at most five."""
-    values = mail.head.all("dkim-signature")
-    worth = [n for n, value in enumerate(values) if _is_aligned_signature(value, mail.domain, policy.strict_dkim)]
+    signatures = mail.head.named("dkim-signature")
+    said = {n: tags(field.value) for n, field in enumerate(signatures) if field.size <= SIGNATURE_BYTES}
+    worth = [n for n in said if aligned(domain_of(said[n].get("d", "")), mail.domain, strict=policy.strict_dkim)]
     if not worth:
         return Finding("none", f"no signature by {mail.domain}")
     if mail.head.doubled:
         return Finding("none", f"signed, but {mail.head.doubled} stands twice")
     for number in worth[:SIGNATURES]:
-        if _covers(values[number], mail.head) and _holds(mail, number, tags(values[number])):
-            return Finding("dkim", f"signed by {tags(values[number])['d']}")
+        if _covers(said[number], mail.head) and _holds(mail, number, said[number]):
+            return Finding("dkim", f"signed by {said[number]['d']}")
     return Finding("none", f"no signature by {mail.domain} holds")
 
 
-def _is_aligned_signature(value: str, domain: str, strict: bool) -> bool:
-    return aligned(domain_of(tags(value).get("d", "")), domain, strict=strict)
-
-
-def _covers(value: str, head: Head) -> bool:
+def _covers(said: dict[str, str], head: Head) -> bool:
     """From and subject, and the whole body (8.2: to what l= leaves out anyone may add)."""
-    said = tags(value)
-    signed = said.get("h", "").lower().split(":")
-    fields = {field.name for field in head.fields}
-    wanted = {"from", "subject"} & fields
-    fits = len(value) <= SIGNATURE_BYTES and "l" not in said and said.get("a") in ALGORITHMS
-    return fits and wanted <= set(signed)
+    wanted = {"from", "subject"} & {field.name for field in head.fields}
+    is_whole = wanted <= set(said.get("h", "").lower().split(":")) and "l" not in said
+    return is_whole and said.get("a") in ALGORITHMS
 
 
 def _holds(mail: _Mail, number: int, said: dict[str, str]) -> bool:
     relaxed = said.get("c", "").lower().endswith("/relaxed")
     signature = _Signature(b"", logger=_SILENT, minkey=MIN_KEY_BITS)
-    signature.headers, signature.body = mail.fields, mail.relaxed_body if relaxed else mail.body
+    signature.headers, signature.body = mail.fields, mail.relaxed_body if relaxed else mail.simple_body
     return bool(_asked(lambda: signature.verify(number, dnsfunc=mail.key)))
 
 
@@ -170,7 +170,7 @@ class _Ed25519:
 
 
 def _asked(check: Callable[[], Any]) -> Any:
-    """The library meets a stranger's bytes and raises whatever comes of them; but trouble with DNS is not the stranger's."""
+    """The library meets a stranger's bytes and raises whatever comes of them; trouble with DNS is not the stranger's."""
     try:
         return check()
     except DnsTrouble:
@@ -184,7 +184,7 @@ def _asked(check: Callable[[], Any]) -> Any:
 
 
 def _sent_by(mail: _Mail, peer: str, envelope_from: str, policy: Policy) -> Finding:
-    """The envelope's domain has to be aligned before anybody is asked. What lets everybody pass (+all) proves nothing."""
+    """The envelope's domain has to be aligned before anyone is asked. What lets everybody pass (+all) proves nothing."""
     local, _, domain = envelope_from.rpartition("@")
     if not aligned(domain_of(domain), mail.domain, strict=policy.strict_spf):
         return Finding("none", "an envelope from elsewhere")
@@ -220,12 +220,13 @@ def _policy(domain: str, ask: Questions) -> Policy | None:
 
 
 def _sealed(mail: _Mail, author: str, sealers: Collection[str]) -> Finding:
-    """The chain has to be whole, and each of its sealers named; then what they found before the mail was changed counts."""
+    """The chain has to be whole and each sealer named; then counts what they found before the mail was changed."""
     if sealed(author, mail.head, sealers) == "none":
         return Finding("none", "")
-    newest = max(mail.head.all("arc-message-signature"), key=lambda value: tags(value).get("i", ""))
-    fields = [value for name in ("arc-seal", "arc-message-signature") for value in mail.head.all(name)]
-    if mail.head.doubled or not _covers(newest, mail.head) or any(len(value) > SIGNATURE_BYTES for value in fields):
+    fields = mail.head.named("arc-seal", "arc-message-signature")
+    newest = max(map(tags, mail.head.all("arc-message-signature")), key=lambda said: said["i"])
+    is_small = all(field.size <= SIGNATURE_BYTES for field in fields)
+    if mail.head.doubled or not is_small or not _covers(newest, mail.head):
         return Finding("none", "sealed, but not safely")
     chain = dkim.ARC(b"", logger=_SILENT, minkey=MIN_KEY_BITS)
     chain.headers, chain.body = mail.fields, mail.relaxed_body

@@ -58,6 +58,7 @@ class PostMail:
     html: str
     message_id: str
     references: Sequence[str]
+    thread_index: str  # for Outlook; the same in all mails of a thread
     enclosures: Sequence[Enclosure] = ()
 
 
@@ -184,6 +185,7 @@ class Writer:
             ("List-Owner", f"<mailto:{word(mail.slug, 'owner')}>"),
             ("List-Archive", f"<{self._base_url}/n/{mail.slug}>"),
             ("Archived-At", f"<{self._base_url}/p/{mail.post_id}>"),
+            ("Thread-Index", mail.thread_index),
             ("Precedence", "list"),
             ("X-Parvi-Loop", self._addresses.domain),
             ("Feedback-ID", f"{mail.slug}:parvi"),

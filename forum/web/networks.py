@@ -24,7 +24,7 @@ def show_networks(visit: Visit) -> Response:
         "networks/directory.html",
         private=False,
         wanted=wanted,
-        found=[(row, row.last_post_at and visit.short_moment(row.last_post_at)) for row in i18n.by_name(found)],
+        found=[_listed(visit, row) for row in i18n.by_name(found)],
         is_filtered=any(wanted.values()),
         total=len(known),
         kinds=[kind for kind in KINDS if any(row.kind == kind for row in known)],
@@ -73,6 +73,14 @@ def leave(visit: Visit) -> Response:
 
 def membership_of(visit: Visit, network: Network) -> Membership | None:
     return visit.db.get(Membership, (network.id, visit.member.id)) if visit.member else None
+
+
+def _listed(visit: Visit, row: AnyRow) -> str:
+    when = row.last_post_at and visit.short_moment(row.last_post_at)
+    return visit.site.fragments.made(
+        ("network", tuple(row), when, visit.language),
+        lambda: page.piece(visit, "networks/listed.html", network=row, when=when),
+    )
 
 
 def _fits(row: AnyRow, wanted: dict[str, str]) -> bool:

@@ -54,7 +54,7 @@ def readable_post(visit: Visit) -> AnyRow:
 def shown(visit: Visit, thread: Thread, after: int, *, may_reply: bool) -> tuple[list[dict[str, Any]], bool]:
     """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many, so it is kept."""
     index = threads.numbers_in(visit.db, thread.id, after)
-    kept = {row.id: visit.site.fragments.find(_key(visit, row.id, may_reply)) for row in index.rows}
+    kept = {row.id: visit.site.fragments.find(_key(visit, thread, row.id, may_reply)) for row in index.rows}
     if None in kept.values():
         kept |= _made(visit, thread, after, may_reply)
     since, me = visit.unread_since, visit.member and visit.member.id
@@ -69,15 +69,17 @@ def _made(visit: Visit, thread: Thread, after: int, may_reply: bool) -> dict[int
     files, mailed = attachments.of_posts(visit.db, ids), outbox.mailed_to(visit.db, ids)
     return {
         row.id: visit.site.fragments.keep(
-            _key(visit, row.id, may_reply),
+            _key(visit, thread, row.id, may_reply),
             _html(visit, row, files.get(row.id, []), mailed.get(row.id, 0), may_reply),
         )
         for row in rows
     }
 
 
-def _key(visit: Visit, post_id: int, may_reply: bool) -> tuple[object, ...]:
-    return post_id, visit.language, visit.time_zone, may_reply, int(visit.now.timestamp()) // FRESH_S
+def _key(visit: Visit, thread: Thread, post_id: int, may_reply: bool) -> tuple[object, ...]:
+    """A post that moves has another thread, or its thread another number of posts."""
+    where, when = (thread.id, thread.posts, post_id), int(visit.now.timestamp()) // FRESH_S
+    return "post", *where, visit.language, visit.time_zone, may_reply, when
 
 
 def _html(visit: Visit, row: AnyRow, files: Sequence[Attachment], mailed_to: int, may_reply: bool) -> str:

@@ -80,13 +80,15 @@ def set_subscription(visit: Visit) -> Response:
 
 
 def listed(visit: Visit, rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
-    """Threads for a list, with their paths and dates made ready."""
+    """Threads for a list: whether something is new, and the HTML, which many readers share."""
     since = visit.unread_since
     return [_listed(visit, row, since is not None and row.last_post_at > since) for row in rows]
 
 
 def readable_thread(visit: Visit) -> tuple[Thread, Network]:
     thread = threads.find_thread(visit.db, visit.number("thread"))
+    if thread.moved_to_id:
+        thread = threads.find_thread(visit.db, thread.moved_to_id)
     network = visit.db.get_one(Network, thread.network_id)
     try:
         networks.check_readable(visit.db, network, visit.member, visit.mail_address(network.slug, "owner"))
@@ -96,16 +98,26 @@ def readable_thread(visit: Visit) -> tuple[Thread, Network]:
 
 
 def _listed(visit: Visit, row: AnyRow, is_unread: bool) -> dict[str, Any]:
-    slug = row.slug if "slug" in row._fields else visit.word("slug").lower()
-    path = thread_path(slug, row.id, row.subject)
-    last = page_of(row.posts)
+    when = visit.short_moment(row.last_post_at)
+    key = ("listed", tuple(row), is_unread, when, visit.language, visit.time_zone)
     return {
-        "row": row,
-        "path": f"{path}{f'?after={last}' if last else ''}#new" if is_unread else path,
         "is_unread": is_unread,
-        "when": visit.short_moment(row.last_post_at),
-        "moment": visit.moment(row.last_post_at),
+        "html": visit.site.fragments.made(key, lambda: _list_item(visit, row, is_unread, when)),
     }
+
+
+def _list_item(visit: Visit, row: AnyRow, is_unread: bool, when: str) -> str:
+    path = thread_path(row.slug if "slug" in row._fields else visit.word("slug").lower(), row.id, row.subject)
+    last = page_of(row.posts)
+    return page.piece(
+        visit,
+        "threads/listed.html",
+        row=row,
+        path=f"{path}{f'?after={last}' if last else ''}#new" if is_unread else path,
+        is_unread=is_unread,
+        when=when,
+        moment=visit.moment(row.last_post_at),
+    )
 
 
 def _mine(visit: Visit, thread: Thread) -> Standing:

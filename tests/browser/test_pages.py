@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -62,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     network = make.network(world, purpose="Jaetaan pohjia.", region="Lappi")
     anna = make.member(world, network=network, role="contact", organisation="Kynnys auki ry")
     post = make.post(world, network, anna, text="# Otsikko\n\nMiten [te](https://example.org) sen teette?\n\n> Lainaus")
-    more = {"thread_id": post.thread_id, "parent_id": post.id, "came_by": "mail", "folded": "> Lainaus"}
+    more: dict[str, Any] = {"thread_id": post.thread_id, "parent_id": post.id, "came_by": "mail", "folded": "> Lainaus"}
     for number in range(55):
         make.post(world, network, anna, text=f"Viesti {number}", **more)
     server = uvicorn.Server(uvicorn.Config(create_app(world), port=port, log_level="error"))

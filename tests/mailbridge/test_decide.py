@@ -9,6 +9,7 @@ from mailbridge.addresses import Kind, Target
 from mailbridge.decide import (
     Accept,
     Action,
+    Clues,
     Command,
     Confirm,
     Facts,
@@ -61,13 +62,13 @@ def landed(parent_id: int) -> Accept:
     [
         # A post, and where it lands
         (LETTER, NETWORK, MEMBER, NEW),
-        (LETTER, NETWORK, replace(MEMBER, referenced=SECOND), Accept(10, 2, "reference", "it answers <2@x>")),
+        (LETTER, NETWORK, replace(MEMBER, clues=Clues(referenced=SECOND)), Accept(10, 2, "reference", "it answers <2@x>")),
         (LETTER, REPLY, BY_TOKEN, landed(1)),
-        (LETTER, REPLY, replace(BY_TOKEN, referenced=SECOND), landed(2)),
-        (LETTER, REPLY, replace(BY_TOKEN, referenced=ELSEWHERE), landed(1)),
-        (PASSED_ON, NETWORK, replace(MEMBER, referenced=SECOND), NEW),
+        (LETTER, REPLY, replace(BY_TOKEN, clues=Clues(referenced=SECOND)), landed(2)),
+        (LETTER, REPLY, replace(BY_TOKEN, clues=Clues(referenced=ELSEWHERE)), landed(1)),
+        (PASSED_ON, NETWORK, replace(MEMBER, clues=Clues(referenced=SECOND)), NEW),
         (replace(LETTER, subject="Re: x", is_reply=True), NETWORK, MEMBER, NEW),
-        (LETTER, NETWORK, replace(UNPROVEN, is_known=True, referenced=FIRST), Accept(10, 1, "reference", "it answers <1@x>")),
+        (LETTER, NETWORK, replace(UNPROVEN, is_known=True, clues=Clues(referenced=FIRST)), Accept(10, 1, "reference", "it answers <1@x>")),
         # Proof
         (LETTER, NETWORK, UNPROVEN, HELD),
         (LETTER, REPLY, replace(UNPROVEN, token_post=FIRST), HELD),
@@ -86,7 +87,7 @@ def landed(parent_id: int) -> Accept:
         (says("", "  Vaimenna.", ""), REPLY, BY_TOKEN, Command("mute", 10, 1)),
         (says("TYSTA!"), REPLY, BY_TOKEN, Command("mute", 10, 1)),
         (says("*Följ*"), REPLY, BY_TOKEN, Command("follow", 10, 1)),
-        (says("seuraa"), NETWORK, replace(MEMBER, referenced=SECOND), Command("follow", 10, 2)),
+        (says("seuraa"), NETWORK, replace(MEMBER, clues=Clues(referenced=SECOND)), Command("follow", 10, 2)),
         (says("poistu"), REPLY, BY_TOKEN, Command("leave")),
         (says("lämna"), REPLY, BY_TOKEN, Command("leave")),
         # What only looks like one

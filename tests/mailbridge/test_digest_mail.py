@@ -13,7 +13,7 @@ from forum.attachments import keep
 from forum.tables import Member, Network
 from forum.world import World
 from mailbridge import digests as written
-from mailbridge.addresses import Addresses
+from mailbridge.addresses import Addresses, Target
 from mailbridge.incoming import Bridge
 from mailbridge.outgoing import claim
 from mailbridge.variants import Variants
@@ -198,6 +198,18 @@ def test_the_headers_of_several_networks(world: World, clock: Clock) -> None:
     assert mail["List-Unsubscribe-Post"] is None
     assert (mail["Auto-Submitted"], mail["Precedence"]) == ("auto-generated", "list")
     assert mail["X-Parvi-Loop"] == "lists.example.org"
+
+
+def test_every_address_in_it_leads_somewhere(world: World, clock: Clock) -> None:
+    addresses, member, ids = two_networks(world, clock, "en")
+    (mail,) = mails(world)
+    answers = re.findall(r"Answer this discussion: (\S+)", text_of(mail))
+    assert [addresses.read(address) for address in answers] == [
+        Target("reply", "viestijat", (member.id, ids[1])),
+        Target("reply", "viestijat", (member.id, ids[2])),
+        Target("reply", "talous", (member.id, ids[3])),
+    ]
+    assert addresses.read(mail["From"].addresses[0].addr_spec) == Target("help", "viestijat")
 
 
 @pytest.mark.parametrize(

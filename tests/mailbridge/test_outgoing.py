@@ -155,8 +155,8 @@ def test_a_domain_beyond_ascii_goes_out_in_ascii(world: World, network: Network,
     make.post(world, network, anna)
     pigeon = Pigeon()
     send_all(world, pigeon)
-    assert pigeon.addresses[0] == "aino@xn--jrjest-buac5d.fi"
-    assert pigeon.addresses[-1] == "väinö@xn--jrjest-buac5d.fi"
+    assert pigeon.addresses[0] == "aino@xn--jrjest-bua3m.fi"
+    assert pigeon.addresses[-1] == "väinö@xn--jrjest-bua3m.fi"
 
 
 # Claims
@@ -213,18 +213,13 @@ def test_what_is_under_way_stays_ours(world: World, clock: Clock, post: Post) ->
 
 def test_who_dies_leaves_behind_what_was_sent(world: World, post: Post) -> None:
     """The copies that went out before the crash are not sent again; the others are, at once."""
-    pigeon = Pigeon(lambda envelope: SENT if envelope.key == 2 else None)
-
-    async def dies() -> None:
-        out = worker(world, pigeon)
-        owed = claim(world, out._claim)
-        out._journal.note(owed[1].id)
-        os.close(out._journal._file)  # as the system does for a process that is killed
-
-    asyncio.run(dies())
+    out = worker(world, Pigeon())
+    owed = claim(world, out._claim)
+    out._journal.note(owed[1].id)
+    os.close(out._journal._file)  # as the system does for a process that is killed
     after = Pigeon()
     assert send_all(world, after) == 2
-    assert after.addresses == ["m1@example.net", "m3@example.net"]
+    assert sorted(envelope.key for envelope in after.carried) == [owed[0].id, owed[2].id]
     assert outbox(world)[1] == ("sent", "sent before a crash", 1)
 
 
@@ -300,7 +295,7 @@ def test_a_postman_who_breaks_down_sends_nothing_twice(
     assert [row[:2] for row in outbox(world)] == [("sent", SENT.said), (None, "not sent"), (None, "not sent")]
     clock.move(minutes=2)
     send_all(world, pigeon := Pigeon())
-    assert pigeon.addresses == ["m2@example.net", "m3@example.net"]
+    assert [envelope.key for envelope in pigeon.carried] == [2, 3]
 
 
 def test_a_database_that_goes_away_for_a_moment_forgets_nothing(

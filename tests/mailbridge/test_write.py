@@ -39,6 +39,7 @@ MAIL = PostMail(
     html="<p>Miten te sen teette?</p>",
     message_id="<two@example.org>",
     references=["<zero@example.org>", "<one@example.org>"],
+    thread_index="AQAAAAAA",
 )
 ODD_NAMES = [
     "Anna Virtanen",

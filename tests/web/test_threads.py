@@ -5,9 +5,10 @@ import re
 import pytest
 from sqlalchemy import update
 
+from forum import moving
 from forum.errors import EmptyPost, NetworkArchived, NotAContact, NotAMember, Refusal, SubjectMissing, TextTooLong
 from forum.posts import MAX_TEXT
-from forum.tables import Member, Network, Thread
+from forum.tables import Member, Network, Post, Thread
 from forum.world import World
 from tests import make
 from tests.conftest import Clock, rows
@@ -47,6 +48,22 @@ def test_a_subject_without_letters_has_an_address_too(
 ) -> None:
     post = make.post(world, network, anna, subject="???")
     assert at_home.look(f"/n/viestijat/{post.thread_id}").status_code == 200
+
+
+def test_what_has_moved_is_found_by_its_old_address(
+    world: World, network: Network, anna: Member, at_home: Browser
+) -> None:
+    post, other = make.post(world, network, anna, text="Siirretty."), make.post(world, network, anna, subject="Muu")
+    old, new = f"/n/viestijat/{post.thread_id}-hiljainen-tieto", f"/n/viestijat/{other.thread_id}-muu"
+    for path in (old, new):
+        at_home.look(path)
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, post.id), other.thread_id, anna)
+    answer = at_home.look(old)
+    assert (answer.status_code, answer.headers["location"]) == (301, new)
+    assert "Siirretty." in at_home.look(new).text
+    assert 'id="post-2"' in at_home.look(new).text
+    assert at_home.send(old, {"text": "Vastaus vanhaan osoitteeseen"}).headers["location"] == f"{new}#post-3"
 
 
 def test_a_page_of_a_discussion(world: World, network: Network, anna: Member, at_home: Browser) -> None:

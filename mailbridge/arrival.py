@@ -1,0 +1,15 @@
+"""A mail as a door took it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A mail as a door took it."""
+
+    sender: str  # of the envelope; "" for a bounce
+    recipients: Sequence[str]
+    raw: bytes
+    peer: str
+    vouched: bool = False  # whether who hands it in answers for its From

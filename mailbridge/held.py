@@ -1,0 +1,58 @@
+"""Held mail: one in a member's name that nothing proves, or one to a member's personal address from an address nobody has.
+
+Of the first its member is asked “was this you?”, of the second “is this address yours?”. Which of the two it is shows in
+whose the From address is when the answer comes: so what has changed since the question cannot be confirmed by mistake.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from forum import members
+from forum.db import Db
+from forum.members import fold
+from forum.tables import Inbox, Mail, Member
+from mailbridge.read import read
+
+TOGETHER = 50  # how many other mails from the same address are let go with the one that was asked about
+
+
+def confirm(db: Db, inbox_id: int, now: datetime, chosen: int | None = None) -> None:
+    """Its member says it is theirs, or what it answers: it is worked through again, and now there is proof."""
+    row = db.get(Inbox, inbox_id, with_for_update=True)
+    if row is None or row.fate != "held":
+        return
+    row.chosen = chosen
+    mail, member_id = db.get_one(Mail, row.mail_id), row.member_id
+    address = read(mail.raw).author.address
+    owner = members.by_address(db, address)
+    if owner is None and member_id and members.claim(db, member_id, address, now):
+        for other in _others_from(db, member_id, address):
+            _let_go(other, now)
+    if owner is not None and owner.id == member_id:
+        db.execute(update(Mail).where(Mail.id == mail.id).values(vouched=True))
+    _let_go(row, now)
+
+
+def is_answered_by(db: Db, inbox_id: int, author: Member | None, address: str) -> bool:
+    """By the member who was asked; or from the address in question, since the question's own address went to that member only."""
+    row = db.get(Inbox, inbox_id)
+    if row is None:
+        return False
+    if author is not None or row.fate != "held":
+        return author is not None and row.member_id == author.id
+    return fold(_author_of(db, row)) == fold(address) and members.is_free(db, address)
+
+
+def _others_from(db: Db, member_id: int, address: str) -> list[Inbox]:
+    waiting = select(Inbox).where(Inbox.fate == "held", Inbox.member_id == member_id).order_by(Inbox.id.desc())
+    rows = db.scalars(waiting.limit(TOGETHER)).all()
+    return [row for row in reversed(rows) if fold(_author_of(db, row)) == fold(address)]
+
+
+def _author_of(db: Db, row: Inbox) -> str:
+    return read(db.get_one(Mail, row.mail_id).raw).author.address
+
+
+def _let_go(row: Inbox, now: datetime) -> None:
+    row.fate, row.due_at, row.tries = None, now, 0
