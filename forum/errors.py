@@ -102,12 +102,12 @@ class NotAMember(NotAllowed):
 
 
 class NotAContact(NotAllowed):
-    sentence = _("In %(network)s only the contact persons write.")
+    sentence = _("In %(network)s only the contact persons can write.")
     instead = _("Send your message to them at %(owner)s.")
 
 
 class MembersOnly(NotAllowed):
-    sentence = _("%(network)s is read by its members.")
+    sentence = _("Only members can read %(network)s.")
     instead = _("Sign in, or write to its contact person at %(owner)s and ask to join.")
 
 
@@ -133,7 +133,7 @@ class BadToken(NotAllowed):
 
 
 class MayNotMove(NotAllowed):
-    sentence = _("This message can be changed by who wrote it and by the contact persons of %(network)s.")
+    sentence = _("Only its author and the contact persons of %(network)s can change this message.")
     instead = _("Ask one of them.")
 
 

@@ -113,9 +113,10 @@ def is_free(db: Db, address: str) -> bool:
 def claim(db: Db, member_id: int, address: str, now: datetime) -> bool:
     """One more address from which this member writes; where their mail goes stays as it is. False when it is somebody's."""
     checked = check_address(address)
-    if not is_free(db, checked):
+    if not is_free(db, address) or not is_free(db, checked):
         return False
-    db.add(Address(member_id=member_id, address=checked, folded=fold(checked), gets_mail=False, confirmed_at=now))
+    # Found again as it was written: mails may name the same domain in letters or in xn--.
+    db.add(Address(member_id=member_id, address=checked, folded=fold(address), gets_mail=False, confirmed_at=now))
     db.flush()
     return True
 

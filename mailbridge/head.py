@@ -120,4 +120,4 @@ def without_comments(value: str) -> str | None:
 def _addresses(value: str) -> set[str]:
     """Whatever looks like an address outside comments and quotation marks, folded."""
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', " ", without_comments(value) or value)
-    return {word.strip("'").casefold() for word in _BETWEEN.split(bare) if "@" in word.strip("@")}
+    return {word.strip("'").casefold() for word in _BETWEEN.split(bare) if "@" in word and word != "@"}

@@ -18,8 +18,7 @@ class Journal:
     def __init__(self, folder: Path, claim: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{claim}.sent"
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._file = _opened_and_locked(self._path)
 
     def note(self, row: int) -> None:
         os.write(self._file, b"%d\n" % row)
@@ -31,6 +30,23 @@ class Journal:
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
         os.close(self._file)
+
+
+def _opened_and_locked(path: Path) -> int:
+    """Between opening and locking, another worker that starts may take the file for one left behind and remove it."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _is_still_there(path, file):
+            return file
+        os.close(file)
+
+
+def _is_still_there(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from forum.tables import Address, Member, Notice, Outbox
 from forum.world import World
 from mailbridge.addresses import on_the_wire
 from mailbridge.journal import Journal, left_behind
-from mailbridge.postman import Answer, Envelope, Postman
+from mailbridge.postman import Postman
+from mailbridge.smtp import Answer, Envelope
 from mailbridge.variants import Variants
 from mailbridge.write import Rendered, Writer
 

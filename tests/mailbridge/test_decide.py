@@ -66,7 +66,12 @@ def landed(parent_id: int) -> Accept:
         (LETTER, REPLY, BY_TOKEN, landed(1)),
         (LETTER, REPLY, replace(BY_TOKEN, clues=Clues(referenced=SECOND)), landed(2)),
         (LETTER, REPLY, replace(BY_TOKEN, clues=Clues(referenced=ELSEWHERE)), landed(1)),
-        (PASSED_ON, NETWORK, replace(MEMBER, clues=Clues(referenced=SECOND)), NEW),
+        (
+            PASSED_ON,
+            NETWORK,
+            replace(MEMBER, clues=Clues(referenced=SECOND)),
+            replace(NEW, because="it passes on another mail, and answers none"),
+        ),
         (replace(LETTER, subject="Re: x", is_reply=True), NETWORK, MEMBER, NEW),
         (LETTER, NETWORK, replace(UNPROVEN, is_known=True, clues=Clues(referenced=FIRST)), Accept(10, 1, "reference", "it answers <1@x>")),
         # Proof

@@ -18,8 +18,8 @@ from forum.world import World
 from mailbridge import outgoing
 from mailbridge.incoming import Bridge
 from mailbridge.outgoing import Outgoing, claim, record
-from mailbridge.postman import Answer, Envelope, Note
 from mailbridge.read import read
+from mailbridge.smtp import Answer, Envelope, Note
 from mailbridge.variants import Variants
 from mailbridge.worker import make_writer
 from tests import make

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forum.settings import SettingsWrong
-from mailbridge.postman import Answer, CatchingPostman, Envelope, SmtpPostman
+from mailbridge.postman import CatchingPostman, SmtpPostman
+from mailbridge.smtp import Answer, Envelope
 from tests.mailbridge.relay import EXTENSIONS, Cut, Relay, Said, Script, Stall, certificate
 
 SLOW = ("8BITMIME", "SIZE 1000000")  # a server without PIPELINING

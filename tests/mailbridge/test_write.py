@@ -111,6 +111,7 @@ def test_a_post_has_every_header_it_needs() -> None:
         "References": "<zero@example.org> <one@example.org>",
         "Subject": "Re: [viestijat] Hiljainen tieto",
         "Date": "Mon, 23 Nov 2026 06:09:00 +0000",
+        "Thread-Index": MAIL.thread_index,
         "List-Id": "<viestijat.lists.example.org>",
         "List-Post": "<mailto:viestijat@lists.example.org>",
         "List-Help": "<mailto:viestijat+help@lists.example.org>",
