@@ -114,20 +114,16 @@ async def many(app: Callable[..., object], path: str, times: int) -> None:
 async def requested(app: Callable[..., object], path: str) -> int:
     """The bytes of a page, asked for without any client in between."""
     scope = {
-        **{
-            "type": "http",
-            "method": "GET",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "http_version": "1.1",
-        },
-        **{
-            "headers": [(b"host", b"localhost:8000")],
-            "client": ("127.0.0.1", 1),
-            "server": ("localhost", 8000),
-            "scheme": "http",
-        },
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "http_version": "1.1",
+        "headers": [(b"host", b"localhost:8000")],
+        "client": ("127.0.0.1", 1),
+        "server": ("localhost", 8000),
+        "scheme": "http",
     }
     got = []
 

@@ -139,7 +139,10 @@ def test_another_networks_post_is_no_clue(bridge: Bridge) -> None:
     post = begin(bridge)
     talous = make.network(bridge.world, "talous", name="Talous")
     make.member(bridge.world, "ville@example.org", "Ville", network=talous)
-    [fate] = bring(bridge, mail(VILLE, subject="Re: Hiljainen tieto", text=quoted(bridge, post),
-                                message_id="<x@example.org>", in_reply_to=post.message_id, thread_index=outlooks(bridge, post.thread_id)), "talous@lists.example.org")  # fmt: skip
+    named: dict[str, Any] = {"in_reply_to": post.message_id, "thread_index": outlooks(bridge, post.thread_id)}
+    letter = mail(
+        VILLE, subject="Re: Hiljainen tieto", text=quoted(bridge, post), message_id="<x@example.org>", **named
+    )
+    [fate] = bring(bridge, letter, "talous@lists.example.org")
     landed = post_of(bridge.world, fate.post_id)
     assert (landed.slug, landed.thread_id == post.thread_id) == ("talous", False)

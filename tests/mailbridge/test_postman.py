@@ -325,7 +325,7 @@ def test_a_password_that_does_not_open_says_why(relay: Relay, why: str) -> None:
 
 
 def test_a_password_is_not_told_to_far_away_servers_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailbridge.postman.NEAR", frozenset())
+    monkeypatch.setattr("mailbridge.smtp.NEAR", frozenset())
     relay = Relay(extensions=("AUTH PLAIN",))
     assert outcomes(deliver(relay, envelopes(1), url="smtp://anna:secret@127.0.0.1:%d")) == "deferred"
     assert not any(line.startswith("AUTH") for line in relay.asked)
