@@ -126,9 +126,7 @@ def test_the_same_member_again_adds_networks(settled: Parvi) -> None:
 
 def test_tokens_are_for_members(settled: Parvi) -> None:
     assert len(settled.facts("token", "anna@example.org")["token"]) == 48
-    assert "Nobody with the address x@example.org is a member." in settled(
-        "token", "x@example.org", status=1
-    )  # MemberNotFound
+    assert "x@example.org" in settled("token", "x@example.org", status=1)  # MemberNotFound
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", ","), ("utf-8-sig", ";"), ("cp1252", "\t")])

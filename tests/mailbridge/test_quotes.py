@@ -89,6 +89,11 @@ def test_trimming_is_linear(name: str) -> None:
 
 
 def _seconds(text: str) -> float:
+    """The best of three: what else the machine does only ever adds."""
+    return min(_once(text) for _ in range(3))
+
+
+def _once(text: str) -> float:
     begun = time.process_time()
     trim(text)
     return time.process_time() - begun

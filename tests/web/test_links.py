@@ -50,12 +50,18 @@ def test_links_that_are_not_ours(world: World, browser: Browser, purpose: str) -
                 assert "This link is not valid." in answer.text  # LinkNotValid
 
 
-def held(world: World, raw: bytes) -> int:
+def held(world: World, raw: bytes, member_id: int | None = None) -> int:
     with world.database.transaction() as db:
         mail = Mail(received_at=world.clock(), envelope_from="anna@example.org", peer="1.2.3.4", raw=raw)
         db.add(mail)
         db.flush()
-        row = Inbox(mail_id=mail.id, recipient="viestijat@lists.example.org", due_at=world.clock(), fate="held")
+        row = Inbox(
+            mail_id=mail.id,
+            recipient="viestijat@lists.example.org",
+            due_at=world.clock(),
+            fate="held",
+            member_id=member_id,
+        )
         db.add(row)
         db.flush()
         return row.id
@@ -92,3 +98,12 @@ def test_whatever_the_subject_is(world: World, browser: Browser, subject: bytes)
 def test_without_a_bridge_nothing_can_be_confirmed(world: World, browser: Browser) -> None:
     alone = replace(browser, app=create_app(world))
     assert alone.send(f"/held/{world.tokens.make('held', held(world, b''))}").status_code == 404
+
+
+def test_whoever_is_asked_for_an_address_reads_what_a_yes_means(world: World, browser: Browser) -> None:
+    anna = make.member(world)
+    inbox_id = held(world, b"From: anna@home.example\r\nSubject: Kotoa\r\n\r\nHei\r\n", anna.id)
+    page = browser.look(f"/held/{world.tokens.make('held', inbox_id)}").text
+    assert "Is this address yours?" in page
+    assert "anna@home.example" in page
+    assert "still comes to anna@example.org" in page
