@@ -26,6 +26,8 @@ To = Annotated[
     typer.Option("--to", help="An address of the bridge; may be said again. Default: those in To and Cc."),
 ]
 
+Trusted = Annotated[bool, typer.Option("--trusted", help="As if our front mail server had vouched for the From.")]
+
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Mail that comes in.")
@@ -40,9 +42,7 @@ def inject(
     file: Annotated[Path, typer.Argument(help="A mail as a file; - for standard input.")],
     sender: Annotated[str, typer.Option("--from", help="The envelope's sender.")] = "",
     to: To = None,
-    trusted: Annotated[
-        bool, typer.Option("--trusted", help="As if our front mail server had vouched for the From.")
-    ] = False,
+    trusted: Trusted = False,
     as_json: Json = False,
 ) -> None:
     """Take a mail as if it had come by SMTP, and work it through at once."""
@@ -61,9 +61,7 @@ def inject(
 def explain(
     files: Annotated[list[Path], typer.Argument(help="Mails as files; - for standard input.")],
     to: To = None,
-    trusted: Annotated[
-        bool, typer.Option("--trusted", help="As if our front mail server had vouched for the From.")
-    ] = False,
+    trusted: Trusted = False,
     as_json: Json = False,
 ) -> None:
     """Tell what would become of mails. Stores nothing, sends nothing."""
