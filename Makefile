@@ -12,7 +12,7 @@ demo: $(VENV)/ready       ## a sample town on http://127.0.0.1:8000
 
 test: $(VENV)/ready check ## everything that must hold
 	$(VENV)/bin/pytest -n $(JOBS) tests
-	$(VENV)/bin/pytest --override-ini addopts=-q tests/browser
+	$(VENV)/bin/pytest --override-ini addopts=-q -n $(JOBS) tests/browser
 
 check: $(VENV)/ready      ## style and types
 	$(VENV)/bin/ruff check .

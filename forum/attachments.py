@@ -1,6 +1,7 @@
 """Attachments: files that belong to a post."""
 
 import mimetypes
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from forum.tables import Attachment, Post
 from forum.text import one_line
 
 SHOWN_INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "text/plain"})
+_CONTENT_ID = re.compile(r"[!-;=?-~]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Upload:
 
 def keep(files: Files, name: str, media_type: str, data: bytes, content_id: str | None = None) -> Upload:
     """Before the transaction: bytes first, then the row that speaks of them."""
-    return Upload(clean_name(name), clean_type(media_type, name), len(data), files.keep(data), content_id)
+    return Upload(
+        clean_name(name), clean_type(media_type, name), len(data), files.keep(data), clean_content_id(content_id)
+    )
 
 
 def attach(db: Db, post: Post, uploads: Sequence[Upload]) -> None:
@@ -83,6 +87,11 @@ def clean_type(media_type: str, name: str) -> str:
     ):
         return mimetypes.guess_type(name)[0] or "application/octet-stream"
     return given
+
+
+def clean_content_id(content_id: str | None) -> str | None:
+    """One that can stand in a header between angle brackets, as it stood in the mail it came with; else none."""
+    return content_id if content_id and _CONTENT_ID.fullmatch(content_id) else None
 
 
 def as_dict(file: Attachment, base_url: str) -> dict[str, Any]:

@@ -65,10 +65,15 @@ def _commit(db: Db) -> None:
         raise
 
 
+# An error that is logged says which statement failed, not with what: that may be a letter, an address, a token.
+
+
 def _open_sqlite(url: str) -> Engine:
     if folder := Path(make_url(url).database or "").parent:
         folder.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=8, connect_args={"check_same_thread": False, "timeout": BUSY_S})
+    engine = create_engine(
+        url, pool_size=8, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": BUSY_S}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -94,4 +99,6 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _open_postgresql(url: str) -> Engine:
-    return create_engine(url, pool_size=8, pool_pre_ping=True, connect_args={"application_name": "parvi"})
+    return create_engine(
+        url, pool_size=8, hide_parameters=True, pool_pre_ping=True, connect_args={"application_name": "parvi"}
+    )

@@ -59,7 +59,15 @@ def by_slug(db: Db, slug: str) -> Network | None:
 def find_network(db: Db, slug: str) -> Network:
     if network := by_slug(db, slug):
         return network
-    raise NetworkNotFound(slug=one_line(slug, 40))
+    raise NetworkNotFound(slug=one_line(slug.lower(), 40))
+
+
+def find_known(db: Db, slug: str, member: Member | None) -> Network:
+    """The network, if this person may know of it; a private one is missing for others, in the same words as any that is."""
+    network = find_network(db, slug)
+    if not may_know(db, network, member):
+        raise NetworkNotFound(slug=network.slug)
+    return network
 
 
 def find_readable(db: Db, slug: str, member: Member | None, owner: str = "") -> Network:
@@ -82,6 +90,10 @@ def may_read(db: Db, network: Network, member: Member | None) -> bool:
     if network.visibility == "public" or member is None:
         return network.visibility == "public"
     return network.visibility == "members" or member.coordinates or is_member(db, network.id, member.id)
+
+
+def may_know(db: Db, network: Network, member: Member | None) -> bool:
+    return network.visibility != "private" or may_read(db, network, member)
 
 
 def is_member(db: Db, network_id: int, member_id: int) -> bool:

@@ -237,6 +237,7 @@ class Inbox(Table):
     post_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id"))
     candidates: Mapped[list[int] | None]  # posts it may answer, while its author is asked which
     chosen: Mapped[int | None]  # what they said: a post, or 0 for a new thread
+    asked_address: Mapped[str | None]  # while its member is asked whether this is theirs: the one that a yes claims
     __table_args__ = (
         _index_of_some("ix_inbox_due", "due_at", where="fate IS NULL"),
         Index("ix_inbox_fate", "fate", "id"),

@@ -161,6 +161,8 @@ def _page(rows: Sequence[AnyRow], limit: int) -> Page:
 def _cursor(after: str) -> tuple[datetime, int] | None:
     """Someone's edited address shows the first page rather than an error."""
     stamp, _, number = after.partition("-")
+    if not (number.isascii() and number.isdigit() and len(number) <= 18):
+        return None
     try:
         return datetime.fromtimestamp(float(stamp)).astimezone(), int(number)
     except (ValueError, OverflowError, OSError):

@@ -13,3 +13,8 @@ class Arrival:
     raw: bytes
     peer: str
     vouched: bool = False  # whether who hands it in answers for its From
+
+    @property
+    def by_smtp(self) -> bool:
+        """Not by a command, where there may be no envelope at all."""
+        return self.peer not in ("inject", "explain")

@@ -1,17 +1,19 @@
 """What an action does, in the transaction it is given; and what a refusal says to whom it concerns."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from forum import i18n, language, members, memberships, networks, posts, subscriptions, threads
+from forum import i18n, language, limits, members, memberships, networks, posts, subscriptions, threads
 from forum.attachments import Upload
 from forum.db import Db
 from forum.errors import AddressNotFound, BadAddress, Refusal
+from forum.limits import DAY
 from forum.members import Recipient
-from forum.notices import owe_notice, owe_once_a_day, owed_lately
+from forum.notices import owe_answer, owe_notice, owed_lately, untagged
 from forum.tables import Inbox, Member, Network, Outbox
 from forum.text import excerpt, one_line
 from forum.world import World
@@ -38,6 +40,7 @@ from mailbridge.thread_index import conversation
 
 OLD = timedelta(days=7)  # a mail may be on its way for five; a Date before that is a wrong clock's
 QUESTIONS_A_DAY = 10
+PASSED_ON_A_DAY = 20  # to all who read them together, of one sender
 TOO_OFTEN = " (They have been asked too often today.)"
 
 
@@ -66,6 +69,7 @@ class Case:
     recipient: str
     received_at: datetime
     digest: str  # of the raw mail
+    unanswerable: str = ""  # why its sender gets no answer
 
     def ends(self, fate: str, reason: str, post_id: int | None = None) -> Fate:
         return Fate(
@@ -114,6 +118,7 @@ class Hands:
                 self._ask_where(db, case, candidates)
                 return case.ends("held", "two discussions have its subject; its author is asked which")
             case AskWhose(member_id, because):
+                db.get_one(Inbox, case.inbox_id).asked_address = case.letter.author.address
                 asked = self._ask(db, case, member_id, "is_this_yours")
                 return replace(case.ends("held", because + ("" if asked else TOO_OFTEN)), member_id=member_id)
             case Command():
@@ -123,25 +128,30 @@ class Hands:
                 return self._accept(db, case, action, uploads)
 
     def tell_refusal(self, db: Db, case: Case, refusal: Refusal) -> Fate:
-        """One mail to the sender, unless a machine wrote or they were told today."""
-        to, letter = case.sender, case.letter
-        if not is_address(to.address) or letter.auto:
-            return case.ends("refused", str(refusal))
-        said = i18n.translations(to.language).gettext
-        told = owe_once_a_day(
+        """One mail to the sender, unless a machine wrote or they were told today.
+
+        What a stranger wants told to a third party does not travel on by us: without a proof nothing of theirs is quoted.
+        """
+        to, letter, is_proven = case.sender, case.letter, case.facts.proof != "none"
+        if not is_address(to.address) or letter.auto or case.unanswerable:
+            return case.ends("refused", str(refusal) + (case.unanswerable and f" (No answer: {case.unanswerable}.)"))
+        said, facts = i18n.translations(to.language).gettext, _as_known(case, refusal)
+        told = owe_answer(
             db,
             to,
             "refused",
             self._world.clock(),
             slug=case.slug,
-            about=letter.subject,
+            about=letter.subject if is_proven else "",
             sent_to=plain_address(case.recipient),
-            sentence=said(refusal.sentence) % refusal.facts,
-            instead=said(refusal.instead) % refusal.facts,
-            quoted=own_text(letter.parts)[:2000].strip(),
+            sentence=said(refusal.sentence) % facts,
+            instead=said(refusal.instead) % facts,
+            quoted=own_text(letter.parts)[:2000].strip() if is_proven else "",
             answers=sane_id(letter.message_id),
         )
-        return case.ends("refused", str(refusal) + ("" if told else " (The sender was told earlier today.)"))
+        return case.ends(
+            "refused", str(refusal) + ("" if told else " (The sender was told earlier today, or too many others were.)")
+        )
 
     def _accept(self, db: Db, case: Case, action: Accept, uploads: Sequence[Upload]) -> Fate:
         if case.network is None or case.author is None:
@@ -182,24 +192,31 @@ class Hands:
 
     def _pass_on(self, db: Db, case: Case, to: str) -> str:
         """Every contact person gets it in their own language; answers go straight to who wrote it."""
-        letter = case.letter
+        letter, author, now = case.letter, case.letter.author, self._world.clock()
         readers = self._readers(db, case, to)
-        for reader in readers:
+        most = (f"passed on from {untagged(members.fold(author.address))}", PASSED_ON_A_DAY, DAY)
+        told = [reader for reader in readers if limits.within(db, [most], now)]
+        for reader in told:
             owe_notice(
                 db,
                 reader,
                 "forwarded",
-                self._world.clock(),
+                now,
                 what=to,
                 slug=case.network.slug if case.network else "",
                 network=case.network.name if case.network else "",
-                name=letter.author.name or letter.author.address,
-                address=letter.author.address,
+                name=author.name or author.address,
+                address=author.address,
+                command=_command(author.address, case.slug) if to == "join" else "",
                 about=letter.subject,
                 quoted=own_text(letter.parts)[:20_000],
-                reply_to=letter.author.address if is_address(letter.author.address) else "",
+                reply_to=author.address
+                if is_address(author.address) and not self._addresses.ours(author.address)
+                else "",
             )
-        return f"passed on to {len(readers)}" if readers else "nobody is there to pass it on to; it is kept"
+        if len(told) < len(readers):
+            return f"passed on to {len(told)} of {len(readers)}: too many from this sender today; it is kept"
+        return f"passed on to {len(told)}" if told else "nobody is there to pass it on to; it is kept"
 
     def _readers(self, db: Db, case: Case, to: str) -> list[Recipient]:
         """The contact persons; the operator where there is none, and for the operator's own addresses."""
@@ -245,10 +262,10 @@ class Hands:
     def _obey(self, db: Db, case: Case, command: Command) -> None:
         assert case.network is not None
         now, to = self._world.clock(), case.sender
-        said = {"slug": case.slug, "network": case.network.name, "answers": sane_id(case.letter.message_id)}
+        said = {"slug": case.slug, "network": case.facts.network, "answers": sane_id(case.letter.message_id)}
         if command.name == "help":
-            if is_address(to.address):
-                owe_once_a_day(db, to, "help", now, **said)
+            if is_address(to.address) and not case.unanswerable:
+                owe_answer(db, to, "help", now, **said)
             return
         assert case.author is not None
         if command.thread_id is None or command.post_id is None:
@@ -259,6 +276,18 @@ class Hands:
         (subscriptions.mute if command.name == "mute" else subscriptions.follow)(db, thread, case.author, now)
         back = self._addresses.reply(case.slug, case.author.id, command.post_id)  # for one word that undoes it
         owe_notice(db, to, "done", now, what=command.name, about=thread.subject, reply_to=back, **said)
+
+
+def _as_known(case: Case, refusal: Refusal) -> dict[str, object]:
+    """A private network is named by its address to who may not know of it."""
+    return {**refusal.facts, "network": case.facts.network} if "network" in refusal.facts else refusal.facts
+
+
+def _command(address: str, slug: str) -> str:
+    """To be copied into a shell, so never with more in it than an ordinary address has, nor one that reads as an option."""
+    if not slug or not re.fullmatch(r"[\w.+][\w.+-]*@[\w.-]+", address, re.ASCII):
+        return ""
+    return f"parvi member add {shlex.quote(address)} --network {shlex.quote(slug)}"
 
 
 def _note_bounce(db: Db, letter: Letter, outbox_id: int | None) -> str:

@@ -44,7 +44,7 @@ class Clues:
 class Facts:
     """What the database knows about a letter, its sender and the address it came to."""
 
-    network: str | None = None  # its name; None when there is none at this address
+    network: str | None = None  # its name, or its address for who may not know of it; None when there is none
     owner: str = ""  # the address of its contact persons
     member_id: int | None = None  # whose From address it is
     proof: str = "none"  # token, dmarc, dkim, spf or none
@@ -54,6 +54,7 @@ class Facts:
     doubt: str = ""  # why there is no proof, when that was looked into
     claimant_id: int | None = None  # whose personal address it came to, when its From is nobody's and may become theirs
     is_holder: bool = False  # the sender of the held mail that this one confirms
+    is_claim: bool = False  # that question was whether an address is theirs
     choices: tuple[int, ...] = ()  # the posts between which that question asked
     chosen: Known | None = None  # what this mail answers, as its author said when asked
     is_chosen_new: bool = False  # or that it answers nothing
@@ -172,11 +173,16 @@ def _asked_for(letter: Letter, target: Target, facts: Facts) -> Action | None:
 
 
 def _answer(letter: Letter, inbox_id: int, facts: Facts) -> Action:
-    """To “was this you?” and “is this address yours?”. Any answer is a yes but one that says no."""
+    """To “was this you?” any answer is a yes but one that says no: at stake is one mail.
+
+    “Is this address yours?” takes a clear yes, since who answers anything at all gives their name away to whoever wrote.
+    """
     if not facts.is_holder:
         return Ignore("an answer to “was this you?” from someone else")
     if facts.choices:
         return _choice(letter, inbox_id, facts.choices)
+    if facts.is_claim:
+        return Confirm(inbox_id) if _says_yes(letter) else Ignore("the answer was no clear yes: it stays held")
     return Ignore("the answer was no: it stays held") if _says_no(letter) else Confirm(inbox_id)
 
 
@@ -191,9 +197,18 @@ def _choice(letter: Letter, inbox_id: int, choices: tuple[int, ...]) -> Action:
 
 def _says_no(letter: Letter) -> bool:
     """In the first sentence, unless that begins with a yes."""
-    own = "".join(part.text for part in letter.parts if part.kind == "own")[:500].strip()
-    words = re.findall(r"[\w'’]+", re.split(r"[.!?\n]", own, maxsplit=1)[0].casefold().replace("’", "'"))
+    words = _first_sentence(letter)
     return bool(NO.intersection(words)) and words[0] not in YES
+
+
+def _says_yes(letter: Letter) -> bool:
+    """By the first word."""
+    return bool(YES.intersection(_first_sentence(letter)[:1]))
+
+
+def _first_sentence(letter: Letter) -> list[str]:
+    own = "".join(part.text for part in letter.parts if part.kind == "own")[:500].strip()
+    return re.findall(r"[\w'’]+", re.split(r"[.!?\n]", own, maxsplit=1)[0].casefold().replace("’", "'"))
 
 
 def _word(letter: Letter, facts: Facts) -> Action | None:

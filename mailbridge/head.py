@@ -6,11 +6,14 @@ from functools import cached_property
 
 HEAD_BYTES = 100_000
 FIELDS = 300
+VALUE = 4_000  # no mail server and no person writes a longer From or a longer result
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _NAME = re.compile(rb"([!-9;-~]+)([ \t]*):")
 _BARE = re.compile(rb"\r(?!\n)")
 _PIECE = re.compile(r'\\.?|["()]|[^\\"()]+', re.DOTALL)
+# A string that stays open takes the rest: else each quotation mark after it begins the search anew.
+_QUOTED = re.compile(r'(\\.)|"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BETWEEN = re.compile(r"[\s<>,;:()\[\]]+")
 # Whoever adds one of these to a signed mail changes what is read or where it lands, and the signature still holds:
 # it covers the lowest of a name, a reader takes the topmost.
@@ -53,7 +56,9 @@ class Head:
     def is_by(self, author: str) -> bool:
         """Whether this is the only address in the only From (RFC 5322 3.6.2)."""
         values = self.all("from")
-        return len(values) == 1 and bool(author) and _addresses(values[0]) == {author.casefold()}
+        if len(values) != 1 or len(values[0]) > VALUE:
+            return False
+        return bool(author) and _addresses(values[0]) == {author.casefold()}
 
     @cached_property
     def doubled(self) -> str:
@@ -119,5 +124,5 @@ def without_comments(value: str) -> str | None:
 
 def _addresses(value: str) -> set[str]:
     """Whatever looks like an address outside comments and quotation marks, folded."""
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', " ", without_comments(value) or value)
+    bare = _QUOTED.sub(lambda found: found[1] or " ", without_comments(value) or value)
     return {word.strip("'").casefold() for word in _BETWEEN.split(bare) if "@" in word and word != "@"}

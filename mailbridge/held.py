@@ -1,7 +1,8 @@
 """Held mail: one in a member's name that nothing proves, or one to a member's personal address from an address nobody has.
 
-Of the first its member is asked “was this you?”, of the second “is this address yours?”. Which of the two it is shows in
-whose the From address is when the answer comes: so what has changed since the question cannot be confirmed by mistake.
+Of the first its member is asked “was this you?”, of the second “is this address yours?”: then the row remembers the
+address that was named, and no other is claimed. Whose it is by the time of the answer counts as well: so what has
+changed since the question cannot be confirmed by mistake.
 """
 
 from datetime import datetime
@@ -24,9 +25,9 @@ def confirm(db: Db, inbox_id: int, now: datetime, chosen: int | None = None) -> 
         return
     row.chosen = chosen
     mail, member_id = db.get_one(Mail, row.mail_id), row.member_id
-    address = read(mail.raw).author.address
+    address = row.asked_address or read(mail.raw).author.address
     owner = members.by_address(db, address)
-    if owner is None and member_id and members.claim(db, member_id, address, now):
+    if owner is None and row.asked_address and member_id and members.claim(db, member_id, address, now):
         for other in _others_from(db, member_id, address):
             _let_go(other, now)
     if owner is not None and owner.id == member_id:
@@ -41,18 +42,18 @@ def is_answered_by(db: Db, inbox_id: int, author: Member | None, address: str) -
         return False
     if author is not None or row.fate != "held":
         return author is not None and row.member_id == author.id
-    return fold(_author_of(db, row)) == fold(address) and members.is_free(db, address)
+    return _asks_about(row, address) and members.is_free(db, address)
 
 
 def _others_from(db: Db, member_id: int, address: str) -> list[Inbox]:
     waiting = select(Inbox).where(Inbox.fate == "held", Inbox.member_id == member_id).order_by(Inbox.id.desc())
     rows = db.scalars(waiting.limit(TOGETHER)).all()
-    return [row for row in reversed(rows) if fold(_author_of(db, row)) == fold(address)]
+    return [row for row in reversed(rows) if _asks_about(row, address)]
 
 
-def _author_of(db: Db, row: Inbox) -> str:
-    return read(db.get_one(Mail, row.mail_id).raw).author.address
+def _asks_about(row: Inbox, address: str) -> bool:
+    return row.asked_address is not None and fold(row.asked_address) == fold(address)
 
 
 def _let_go(row: Inbox, now: datetime) -> None:
-    row.fate, row.due_at, row.tries = None, now, 0
+    row.fate, row.due_at, row.tries, row.asked_address = None, now, 0, None

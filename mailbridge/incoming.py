@@ -21,10 +21,11 @@ from mailbridge.addresses import Addresses, Target
 from mailbridge.arrival import Arrival
 from mailbridge.carry_out import Case, Fate, Hands, identity, is_address, plain_address
 from mailbridge.decide import Action, Facts, Known, decide
-from mailbridge.head import split
+from mailbridge.head import Head, split
 from mailbridge.held import confirm, is_answered_by
 from mailbridge.landing import clues
 from mailbridge.letter import File, Letter
+from mailbridge.proof import denied
 from mailbridge.read import read
 from mailbridge.senders import Senders, is_owner
 from mailbridge.verify import Finding
@@ -118,11 +119,17 @@ class Bridge:
         )
         db.add(mail)
         db.flush()
-        ordered = sorted(dict.fromkeys(arrival.recipients), key=lambda address: "+r." not in address)
-        rows = [Inbox(mail_id=mail.id, recipient=recipient, due_at=now) for recipient in ordered]
+        rows = [Inbox(mail_id=mail.id, recipient=recipient, due_at=now) for recipient in self._different(arrival)]
         db.add_all(rows)
         db.flush()
         return rows
+
+    def _different(self, arrival: Arrival) -> list[str]:
+        """An address in other letters is the same one: a thousand ways to write it make one post and one answer."""
+        found: dict[Target | str, str] = {}
+        for address in arrival.recipients:
+            found.setdefault(self.addresses.read(address) or address, address)
+        return sorted(found.values(), key=lambda address: self._target(address).kind != "reply")
 
     def _claim(self) -> list[int]:
         now = self.world.clock()
@@ -192,33 +199,58 @@ class Bridge:
     def _case(self, db: Db, letter: Letter, row: Inbox, mail: Mail, arrival: Arrival, finding: Finding) -> Case:
         target = self._target(row.recipient)
         author = members.by_address(db, letter.author.address) if letter.author.address else None
+        head, trusted = split(arrival.raw), self.world.settings.trusted_mta
+        is_unproven = not arrival.vouched and finding.proof == "none"  # a named sealer may know better
+        is_denied = is_unproven and denied(letter.author.address, head, trusted)
         answered = posts.by_id(db, target.numbers[1]) if target.kind == "reply" else None
         network = db.get(Network, answered.network_id) if answered else networks.by_slug(db, target.slug)
         digest = hashlib.sha256(arrival.raw).hexdigest()
         chosen = _as_known(posts.by_id(db, row.chosen)) if row.chosen else None
+        question = _question(db, target)
         itself = [identity(letter, digest, self.addresses.domain)]
         facts = Facts(
-            network=network.name if network else None,
+            network=self._name(db, network, author),
             owner=self.addresses.word(network.slug, "owner") if network else "",
             member_id=author.id if author else None,
             own_domain=self.addresses.domain,
-            proof=_proof(letter, target, author, arrival, finding),
-            doubt=finding.because,
-            claimant_id=self._claimant(db, letter, target, author),
+            proof=_proof(letter, target, author, arrival, finding, is_denied=is_denied),
+            doubt=f"dmarc=fail, says {trusted}" if is_denied else finding.because,
+            claimant_id=self._claimant(db, letter, target, author, head),
             token_post=_as_known(answered),
             clues=clues(db, self.world, letter, network, author.id if author else None),
             is_holder=target.kind == "answer" and is_answered_by(db, target.numbers[0], author, letter.author.address),
-            choices=_choices(db, target),
+            is_claim=question is not None and question.asked_address is not None,
+            choices=tuple(question.candidates or ()) if question else (),
             chosen=chosen,
             is_chosen_new=row.chosen == 0,
             is_known=network is not None and posts.by_message_id(db, network.id, itself) is not None,
         )
-        return Case(letter, target, facts, network, author, row.id, mail.id, row.recipient, mail.received_at, digest)
+        return Case(
+            letter,
+            target,
+            facts,
+            network,
+            author,
+            row.id,
+            mail.id,
+            row.recipient,
+            mail.received_at,
+            digest,
+            unanswerable=_unanswerable(arrival, is_denied=is_denied),
+        )
 
-    def _claimant(self, db: Db, letter: Letter, target: Target, author: Member | None) -> int | None:
+    def _name(self, db: Db, network: Network | None, author: Member | None) -> str | None:
+        """Of a private network others learn no more than what they wrote to."""
+        if network is None:
+            return None
+        return network.name if networks.may_know(db, network, author) else self.addresses.network(network.slug)
+
+    def _claimant(self, db: Db, letter: Letter, target: Target, author: Member | None, head: Head) -> int | None:
         """The member whose personal address this came to, when its From is nobody's, and no address of our own."""
         address = letter.author.address
-        if author or target.kind != "reply" or not is_address(address) or self.addresses.ours(address):
+        if author or target.kind != "reply" or not head.is_by(address):
+            return None
+        if not is_address(address) or self.addresses.ours(address):
             return None
         return target.numbers[0] if members.is_free(db, address) and members.recipient(db, target.numbers[0]) else None
 
@@ -244,18 +276,31 @@ class Bridge:
         row.network_id, row.member_id, row.post_id = fate.network_id, fate.member_id, fate.post_id
 
 
-def _choices(db: Db, target: Target) -> tuple[int, ...]:
+def _question(db: Db, target: Target) -> Inbox | None:
+    """The mail that waits for this answer."""
     row = db.get(Inbox, target.numbers[0]) if target.kind == "answer" else None
-    return tuple(row.candidates or ()) if row is not None and row.fate == "held" else ()
+    return row if row is not None and row.fate == "held" else None
+
+
+def _unanswerable(arrival: Arrival, *, is_denied: bool) -> str:
+    """An answer would reach somebody who has written nothing, or a machine (RFC 3834 2)."""
+    if arrival.by_smtp and not arrival.sender:
+        return "its envelope has no sender"
+    return "its From is forged" if is_denied else ""
 
 
 def _as_known(post: Post | None) -> Known | None:
     return Known(post.id, post.thread_id, post.message_id) if post else None
 
 
-def _proof(letter: Letter, target: Target, author: Member | None, arrival: Arrival, finding: Finding) -> str:
+def _proof(
+    letter: Letter, target: Target, author: Member | None, arrival: Arrival, finding: Finding, *, is_denied: bool
+) -> str:
+    """A reply address may have been passed on: it proves nothing against what our own server found out."""
     if arrival.vouched:
         return "dmarc"
+    if is_denied:
+        return "none"
     if author and is_owner(target, author.id) and split(arrival.raw).is_by(letter.author.address):
         return "token"
     return finding.proof
@@ -263,8 +308,8 @@ def _proof(letter: Letter, target: Target, author: Member | None, arrival: Arriv
 
 def _measured(file: File) -> Upload:
     """As if it had been kept."""
-    name = attachments.clean_name(file.name)
-    return Upload(name, attachments.clean_type(file.media_type, name), len(file.data), "-", file.content_id)
+    name, content_id = attachments.clean_name(file.name), attachments.clean_content_id(file.content_id)
+    return Upload(name, attachments.clean_type(file.media_type, name), len(file.data), "-", content_id)
 
 
 def _owed(db: Db) -> int:

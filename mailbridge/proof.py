@@ -5,13 +5,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailbridge.alignment import aligned, domain_of
-from mailbridge.head import Head, without_comments
+from mailbridge.head import VALUE, Head, without_comments
 
 MAX_SETS = 5  # of ARC; a mail that went through more hands than that is nobody's word
 
-_SERVER = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s;"]+)(?:\s+(\d+))?\s*(?:;|$)')
-_INFO = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"])+')
-_PAIR = re.compile(r'\s*([\w-]+(?:\s*[./]\s*[\w-]+)*)\s*=\s*((?:"(?:[^"\\]|\\.)*"|[^\s;"])+)')
+# A backslash quotes outside of strings as well, as `without_comments` has it: all must agree on what is within a string.
+_SERVER = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s;"\\]+)(?:\s+(\d+))?\s*(?:;|$)', re.DOTALL)
+_INFO = re.compile(r'(?:\\.|"(?:[^"\\]|\\.)*"?|[^;"\\])+', re.DOTALL)
+_PAIR = re.compile(r'\s*([\w-]+(?:\s*[./]\s*[\w-]+)*)\s*=\s*((?:\\.|"(?:[^"\\]|\\.)*"?|[^\s;"\\])+)', re.DOTALL)
+_ESCAPED = re.compile(r'\\(.)|"', re.DOTALL)
 # Which property tells for whom a method passed.
 _FOR = {"dmarc": ("header.from",), "dkim": ("header.d", "header.i"), "spf": ("smtp.mailfrom",)}
 
@@ -62,6 +64,12 @@ def standing(head: Head, trusted: str) -> list[str]:
     return above if above and received else [*above, *below][:1]
 
 
+def denied(author: str, head: Head, trusted: str) -> bool:
+    """Whether the trusted server found that this From's domain disowns the mail (dmarc=fail)."""
+    results = _by(trusted, standing(head, trusted)) if trusted else ()
+    return any(_is_dmarc_for(domain_of(author), each) and each.result == "fail" for each in results)
+
+
 def proven(author: str, authentication: Sequence[str], trusted: str) -> str:
     """What these results of the trusted server prove; those of others say nothing."""
     return _best(domain_of(author), list(_by(trusted, authentication)))
@@ -102,12 +110,18 @@ def tags(value: str) -> dict[str, str]:
 
 def read_results(value: str) -> tuple[str, list[Result]]:
     """RFC 8601 2.2: the server's identifier, folded, and its results; "" when this cannot be read or is a later version's."""
-    plain = without_comments(value)
+    server, rest = _by_whom(value)
+    parts = (_result(part) for part in _INFO.findall(rest))
+    return server, [part for part in parts if part]
+
+
+def _by_whom(value: str) -> tuple[str, str]:
+    """The server, and its results unread: what others wrote is not worth the work."""
+    plain = without_comments(value) if len(value) <= VALUE else None
     server = _SERVER.match(plain) if plain is not None else None
     if plain is None or server is None or int(server[2] or 1) != 1:
-        return "", []
-    parts = (_result(part) for part in _INFO.findall(plain[server.end() :]))
-    return _unquoted(server[1]).casefold(), [part for part in parts if part]
+        return "", ""
+    return _unquoted(server[1]).casefold(), plain[server.end() :]
 
 
 def _result(part: str) -> Result | None:
@@ -130,7 +144,7 @@ def _pairs(part: str) -> Iterator[tuple[str, str]]:
 
 def _best(domain: str, results: Sequence[Result]) -> str:
     """Where DMARC failed, what would do by itself does not: the domain may ask for more (RFC 7489 3.1)."""
-    dmarc = [each for each in results if each.method == "dmarc" and each.domain in ("", domain)]
+    dmarc = [each for each in results if _is_dmarc_for(domain, each)]
     if not domain or any(each.result == "fail" for each in dmarc):
         return "none"
     if any(each.result == "pass" and each.domain for each in dmarc):
@@ -139,16 +153,19 @@ def _best(domain: str, results: Sequence[Result]) -> str:
     return next((method for method in ("dkim", "spf") if method in passed), "none")
 
 
+def _is_dmarc_for(domain: str, result: Result) -> bool:
+    return result.method == "dmarc" and result.domain in ("", domain)
+
+
 def _by(trusted: str, authentication: Sequence[str]) -> Iterator[Result]:
     for value in authentication:
-        server, results = read_results(value)
-        if trusted and server == trusted.casefold():
-            yield from results
+        if trusted and _is_of(trusted, value):
+            yield from read_results(value)[1]
 
 
 def _is_of(trusted: str, value: str) -> bool:
-    return read_results(value)[0] == trusted.casefold()
+    return _by_whom(value)[0] == trusted.casefold()
 
 
 def _unquoted(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value.replace('\\"', "\0").replace('"', "").replace("\0", '"'))
+    return _ESCAPED.sub(lambda found: found[1] or "", value)

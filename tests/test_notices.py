@@ -3,9 +3,10 @@
 from sqlalchemy import select
 
 from forum.members import Recipient
-from forum.notices import owe_notice, owe_once_a_day, owed_lately
+from forum.notices import owe_answer, owe_notice, owe_once_a_day, owed_lately
 from forum.tables import Notice
 from forum.world import World
+from tests import make
 from tests.conftest import Clock, rows
 
 EVE = Recipient("Eve@Example.com", "Eve", "sv")
@@ -42,6 +43,28 @@ def test_another_kind_and_another_stranger_are_told_as_well(world: World) -> Non
     assert once(world)
     assert once(world, kind="help")
     assert once(world, Recipient("fanny@example.com", "", "en"))
+
+
+def answered(world: World, address: str, kind: str = "refused", member_id: int | None = None) -> bool:
+    with world.database.transaction() as db:
+        return owe_answer(db, Recipient(address, "", "en", member_id), kind, world.clock())
+
+
+def test_a_stranger_gets_one_answer_whatever_the_kind_or_tag(world: World, clock: Clock) -> None:
+    assert answered(world, "Eve+1@example.com")
+    assert not any(answered(world, f"{name}@EXAMPLE.com", "help") for name in ("eve", "EVE+2", "eve+1+x"))
+    assert rows(world, "SELECT address FROM notices") == [("eve+1@example.com",)]
+    clock.move(days=1, seconds=1)
+    assert answered(world, "eve@example.com", "help")
+
+
+def test_strangers_of_one_domain_and_all_together_are_answered_only_so_often(world: World, clock: Clock) -> None:
+    assert [answered(world, f"e{n}@example.com") for n in range(21)] == [True] * 20 + [False]
+    assert sum(answered(world, f"e@{n}.example.net") for n in range(190)) == 180
+    anna = make.member(world)
+    assert answered(world, "anna@example.org", "refused", anna.id)
+    clock.move(hours=1, seconds=1)
+    assert answered(world, "e21@example.com")
 
 
 def test_how_many_there_were_lately(world: World, clock: Clock) -> None:

@@ -1,5 +1,7 @@
 """Signing in by a mailed code, which is single-use, short-lived and cannot be guessed."""
 
+import time
+
 import pytest
 from sqlalchemy import select, update
 
@@ -122,6 +124,14 @@ def test_what_is_no_address_is_told(world: World) -> None:
         ask(world, "anna")
 
 
+@pytest.mark.parametrize("piece", ["a", "a.", "ä", "@", '"', "(", " "])
+def test_a_megabyte_is_no_address_and_takes_no_time(world: World, piece: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(BadAddress):
+        ask(world, piece * 500_000 + "anna@example.org")
+    assert time.process_time() - begun < 0.1
+
+
 def test_five_codes_an_hour(world: World, anna: Member, clock: Clock) -> None:
     for _ in range(5):
         ask(world)
@@ -146,6 +156,30 @@ def test_one_place_cannot_try_for_ever(world: World, anna: Member) -> None:
             check(db, PEER, world.clock())
     with world.database.transaction() as db:
         sign_in.check_tries(db, "198.51.100.7", world.clock())
+
+
+@pytest.mark.parametrize("address", [ANNA, "eve@example.com"])
+def test_fifty_wrong_tries_a_day_at_one_member_from_many_places(
+    world: World, anna: Member, clock: Clock, address: str
+) -> None:
+    """Whether the address is a member's or not: the limit tells nobody."""
+    for number in range(10):
+        try_wrong(world, 5, address, f"192.0.2.{number}")
+        clock.move(hours=1)
+    with world.database.transaction() as db:
+        sign_in.sweep(db, clock.now)
+    code = ask(world, address)
+    with pytest.raises(TooManyTries):
+        enter(world, code, address)
+    with pytest.raises(TooManyTries):
+        try_wrong(world, 1, address, "198.51.100.7")
+    clock.move(days=1)
+    code = ask(world, address)
+    if address == ANNA:
+        assert enter(world, code)
+    else:
+        with pytest.raises(CodeWrong):
+            enter(world, code, address)
 
 
 def test_neither_codes_nor_sessions_nor_places_can_be_read(world: World, anna: Member) -> None:

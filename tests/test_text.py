@@ -227,6 +227,12 @@ def test_one_line(given_text: str, line: str) -> None:
     assert text.one_line(given_text) == line
 
 
+def test_one_line_of_a_megabyte_takes_no_time() -> None:
+    begun = time.process_time()
+    assert text.one_line(" " * 500_000 + "\u200bx\n" * 500_000) == ("x " * 100).strip()
+    assert time.process_time() - begun < 0.05
+
+
 @pytest.mark.parametrize(
     ("whole", "begins"),
     [

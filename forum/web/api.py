@@ -39,7 +39,7 @@ def show_networks(visit: Visit) -> Response:
 
 
 def show_network(visit: Visit) -> Response:
-    network = networks.find_network(visit.db, visit.word("slug"))
+    network = networks.find_known(visit.db, visit.word("slug"), visit.member)
     row = next((row for row in networks.directory(visit.db, visit.member) if row.id == network.id), None)
     if row is None:
         networks.check_readable(visit.db, network, visit.member, visit.mail_address(network.slug, "owner"))

@@ -47,7 +47,7 @@ register_url_convertor("id", Id())
 def at(path: str, show: View | None = None, act: View | None = None, **more: object) -> Route:
     """`show` answers GET, `act` POST; `more` as `Views` has it."""
     methods = [method for method, view in (("GET", show), ("POST", act)) if view]
-    return Route(path, endpoint(Views(show, act, **more)), methods=methods)  # type: ignore[arg-type]
+    return Route(path, endpoint(Views(show, act, path=path, **more)), methods=methods)  # type: ignore[arg-type]
 
 
 ROUTES = [

@@ -38,6 +38,7 @@ class Views:
     outside: bool = False  # `act` opens its own transactions, or talks to the network
     from_anywhere: bool = False  # a mail program may press this button (RFC 8058)
     api: bool = False  # JSON in and out, a token instead of a cookie
+    path: str = ""  # the route's pattern: a real path may have a token in it, which is for no log
 
 
 def endpoint(views: Views) -> Callable[[Request], Awaitable[Response]]:
@@ -52,16 +53,25 @@ def endpoint(views: Views) -> Callable[[Request], Awaitable[Response]]:
 
 async def _read(request: Request, site: Site, views: Views) -> forms.Sent | Refusal:
     try:
+        if views.api:
+            await to_thread.run_sync(_check_token, request, site, limiter=_READERS)
         return await forms.read(request, site.world.settings.max_mail_bytes, as_json=views.api)
     except Refusal as refusal:
         return refusal
+
+
+def _check_token(request: Request, site: Site) -> None:
+    """Before the body is taken: whoever writes here has a token, and from a stranger nothing is read."""
+    with site.world.database.reading() as db:
+        if _by_token(db, request) is None:
+            raise BadToken
 
 
 def _answer(views: Views, request: Request, site: Site, sent: forms.Sent | Refusal) -> Response:
     try:
         response = _write(views, request, site, sent) if request.method == "POST" else _show(views, request, site)
     except Exception:
-        log.exception("%s %s failed", request.method, request.url.path)
+        log.exception("%s %s failed", request.method, views.path)
         response = page.trouble(request, as_json=views.api)
     return page.sealed(response, request)
 
@@ -168,7 +178,7 @@ def _note_visit(site: Site, visit: Visit) -> None:
 
 async def nowhere(request: Request) -> Response:
     """No such page, or not by this method."""
-    views = Views(show=_not_there, api=request.url.path.startswith("/api/"))
+    views = Views(show=_not_there, api=request.url.path.startswith("/api/"), path="nowhere")
     asked = Request({**request.scope, "method": "GET"})
     return await to_thread.run_sync(_answer, views, asked, request.app.state.site, forms.Sent(), limiter=_READERS)
 

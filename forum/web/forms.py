@@ -19,6 +19,7 @@ from forum.files import Files
 from forum.web.visit import storable
 
 MAX_FILES, MAX_FIELDS = 20, 50
+MAX_TEXT_BYTES = 1_000_000  # of one text field, or of JSON: held in memory, while files go to the disk
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class Sent:
 
 async def read(request: Request, limit: int, *, as_json: bool = False) -> Sent:
     """Raises UploadTooLarge beyond `limit` bytes, FormIncomplete when it cannot be read."""
-    counted = _Counted(request, limit)
+    counted = _Counted(request, min(limit, MAX_TEXT_BYTES) if as_json else limit)
     try:
-        return await (_read_json if as_json else _read_form)(Request(request.scope, counted.receive), limit)
+        return await (_read_json if as_json else _read_form)(Request(request.scope, counted.receive))
     except (MultiPartException, HTTPException, ClientDisconnect, ValueError, RecursionError):
         raise FormIncomplete from None
     except UploadTooLarge:
@@ -61,14 +62,15 @@ def check_origin(request: Request, base_url: str) -> None:
         raise WrongOrigin
 
 
-async def _read_form(request: Request, limit: int) -> Sent:
-    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=limit)
+async def _read_form(request: Request) -> Sent:
+    """A part is what is no file, to starlette; files are held to the limit of the whole."""
+    form = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_TEXT_BYTES)
     fields = {name: _typed(value) for name, value in form.multi_items() if isinstance(value, str)}
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile) and value.filename]
     return Sent(fields, tuple(files))
 
 
-async def _read_json(request: Request, limit: int) -> Sent:
+async def _read_json(request: Request) -> Sent:
     found = json.loads(await request.body() or b"{}")
     if not isinstance(found, dict):
         raise FormIncomplete

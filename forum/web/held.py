@@ -1,9 +1,7 @@
 """“Was this you?”, “Is this address yours?”: a mail that nothing proves to be a member's waits for one press of a button."""
 
-from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.errors import MessageError
-from email.utils import parseaddr
 
 from starlette.responses import Response
 
@@ -20,13 +18,13 @@ def show_held(visit: Visit) -> Response:
     if row is None:
         raise LinkNotValid
     mail = visit.db.get_one(Mail, row.mail_id)
-    address = _header(mail.raw, "From", _address)
-    is_known = members.by_address(visit.db, address) is not None
+    address = row.asked_address or ""  # as the mail that asks has it, and as a yes claims it
+    is_known = not address or members.by_address(visit.db, address) is not None
     asked = members.recipient(visit.db, row.member_id) if row.member_id else None
     return page.render(
         visit,
         "held.html",
-        subject=_header(mail.raw, "Subject", one_line),
+        subject=_subject(mail.raw),
         address=address,
         claimant=None if is_known else asked,
         when=visit.moment(mail.received_at),
@@ -51,13 +49,9 @@ def _inbox_id(visit: Visit) -> int:
     return numbers[0]
 
 
-def _header(raw: bytes, name: str, read: Callable[[str], str]) -> str:
+def _subject(raw: bytes) -> str:
     """For looking at only: what the mail means is the bridge's to say."""
     try:
-        return read(str(message_from_bytes(raw[:100_000], policy=policy.default)[name] or ""))
+        return one_line(str(message_from_bytes(raw[:100_000], policy=policy.default)["Subject"] or ""))
     except (MessageError, ValueError, LookupError, AttributeError, TypeError):
         return ""
-
-
-def _address(value: str) -> str:
-    return one_line(parseaddr(value)[1], 320)

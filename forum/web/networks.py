@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from forum import i18n, memberships, networks, threads
 from forum.db import AnyRow
-from forum.errors import NetworkNotFound
 from forum.tables import Membership, Network
 from forum.web import page
 from forum.web.threads import listed
@@ -35,10 +34,8 @@ def show_networks(visit: Visit) -> Response:
 
 def show_network(visit: Visit) -> Response:
     """What it is for and how to join, for everyone who may know of it; its discussions for those who may read them."""
-    network = networks.find_network(visit.db, visit.word("slug"))
+    network = networks.find_known(visit.db, visit.word("slug"), visit.member)
     readable = networks.may_read(visit.db, network, visit.member)
-    if not readable and network.visibility == "private":
-        raise NetworkNotFound(slug=network.slug)
     found = threads.in_network(visit.db, network.id, visit.asked("after")) if readable else None
     return page.render(
         visit,
@@ -59,14 +56,14 @@ def show_network(visit: Visit) -> Response:
 
 
 def set_mode(visit: Visit) -> Response:
-    network = networks.find_network(visit.db, visit.word("slug"))
+    network = networks.find_known(visit.db, visit.word("slug"), visit.member)
     owner = visit.mail_address(network.slug, "owner")
     memberships.set_mode(visit.db, network, visit.signed_in, visit.form["mode"], visit.now, owner=owner)
     return page.onward(visit.form["next"], "/me#networks")
 
 
 def leave(visit: Visit) -> Response:
-    network = networks.find_network(visit.db, visit.word("slug"))
+    network = networks.find_known(visit.db, visit.word("slug"), visit.member)
     memberships.leave(visit.db, network, visit.signed_in)
     return page.redirect("/me#networks")
 

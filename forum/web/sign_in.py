@@ -81,8 +81,12 @@ def _next(visit: Visit) -> str:
 
 
 def _block(peer: str) -> str:
-    """One IPv4 address, or the /64 that an IPv6 customer has for their own."""
+    """One IPv4 address, or the /64 that an IPv6 customer has for their own. A socket for both writes IPv4 as ::ffff:192.0.2.1:
+    those are no neighbours, though they all stand in one /64."""
     try:
-        return str(ip_network((ip_address(peer), 64), strict=False)) if ":" in peer else peer
+        address = ip_address(peer)
+        if mapped := getattr(address, "ipv4_mapped", None):
+            return str(mapped)
+        return str(ip_network((address, 64), strict=False)) if address.version == 6 else peer
     except ValueError:
         return peer

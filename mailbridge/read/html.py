@@ -136,12 +136,21 @@ class _Page:
 
     def text(self) -> str:
         self._end_full_line()
+        begin = self._last_signature()
+        if begin is not None:
+            self._lines.insert(begin, "-- ")
+        return "\n".join(self._lines).strip("\n")
+
+    def _last_signature(self) -> int | None:
+        """Where the last one begins that says anything, unless words stand below it, outside of any quote: those are the
+        writer's. One above it has its words below and is not marked either."""
         lines = self._lines
+        words_end = next((n for n in range(len(lines), 0, -1) if lines[n - 1] and not lines[n - 1].startswith(">")), 0)
         for begin, end in reversed(self._signatures):
-            # Words below a signature, outside of any quote, are the writer's: then it is not marked.
-            if not any(line and not line.startswith(">") for line in lines[end:]) and any(lines[begin:end]):
-                lines.insert(begin, "-- ")
-        return "\n".join(lines).strip("\n")
+            last = end if end >= 0 else len(lines) - 1  # another was within it
+            if words_end <= last and any(lines[begin:last]):
+                return begin
+        return None
 
     def _put(self, line: str) -> None:
         marks = "> " * min(self._quotes, _DEEPEST_QUOTE)

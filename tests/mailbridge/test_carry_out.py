@@ -6,18 +6,26 @@ from dataclasses import replace
 import pytest
 
 from forum import subscriptions
+from forum.members import Recipient
 from forum.tables import Outbox
+from forum.tokens import Tokens
 from forum.world import World
+from mailbridge.addresses import Addresses
 from mailbridge.carry_out import is_address, plain_address, sane_id
 from mailbridge.incoming import Bridge
 from mailbridge.outgoing import Outgoing
 from mailbridge.read import read
 from mailbridge.worker import make_postman, make_writer
+from mailbridge.write import Writer
 from tests import make
-from tests.conftest import rows
+from tests.conftest import Clock, rows
 from tests.mailbridge.mails import ADDRESS, Fate, bring, mail, owed_notices
 
 JOIN, LEAVE, HELP, OWNER = (f"viestijat+{word}@lists.example.org" for word in ("join", "leave", "help", "owner"))
+
+
+WRITER = Writer(Addresses("lists.example.org", Tokens(["secret"])), "http://forum.example.org", None)
+KAISA = Recipient("kaisa@example.org", "Kaisa", "en")
 
 
 @pytest.fixture
@@ -113,10 +121,48 @@ def test_what_is_passed_on_is_answered_to_real_addresses_only(bridge: Bridge, au
 
 
 def test_the_operator_gets_what_nobody_else_does(bridge: Bridge) -> None:
-    bring(bridge, mail("mx@example.com", Auto_Submitted="auto-generated"), "postmaster@lists.example.org", "Postmaster")
+    bring(bridge, mail("mx@example.com", Auto_Submitted="auto-generated"), "postmaster@lists.example.org")
     make.network(bridge.world, "talous", name="Talous")
     bring(bridge, mail("eero@example.com", message_id="<2@x>"), "talous+join@lists.example.org")
-    assert [notice.address for notice in owed_notices(bridge.world)] == ["op@example.net"] * 3
+    assert [notice.address for notice in owed_notices(bridge.world)] == ["op@example.net"] * 2
+
+
+@pytest.mark.parametrize(
+    ("author", "command"),
+    [
+        ("eero+x@example.com", "parvi member add eero+x@example.com --network viestijat"),
+        ("$(reboot)@example.com", ""),
+        ("a;reboot@example.com", ""),
+        ("--trusted@example.com", ""),
+        ('"a b"@example.com', ""),
+    ],
+)
+def test_a_command_to_be_copied_holds_nothing_but_an_ordinary_address(
+    bridge: Bridge, author: str, command: str
+) -> None:
+    bring(bridge, mail(author, proven=False), JOIN)
+    [notice] = owed_notices(bridge.world)
+    assert notice.facts["command"] == command
+    text = WRITER.notice("forwarded", notice.facts, KAISA, "<x@lists.example.org>", bridge.world.clock()).body.decode()
+    assert ("parvi member add" in text) is bool(command)
+
+
+def test_nobody_s_answer_comes_back_to_us(bridge: Bridge) -> None:
+    bring(bridge, mail("talous@LISTS.example.org", proven=False), OWNER)
+    assert owed_notices(bridge.world)[0].facts["reply_to"] == ""
+
+
+def test_one_sender_reaches_the_contact_persons_twenty_times_a_day(bridge: Bridge, clock: Clock) -> None:
+    fates = [
+        bring(bridge, mail(f"eero+{number}@example.com", message_id=f"<{number}@x>", proven=False), OWNER)[0]
+        for number in range(21)
+    ]
+    assert len(owed_notices(bridge.world, "forwarded")) == 20
+    assert fates[-1][:2] == ("command", "passed on to 0 of 1: too many from this sender today; it is kept")
+    clock.move(days=1, seconds=1)
+    assert (
+        bring(bridge, mail("eero@example.com", message_id="<z@x>", proven=False), OWNER)[0].reason == "passed on to 1"
+    )
 
 
 def test_without_an_operator_it_is_kept(bridge: Bridge) -> None:

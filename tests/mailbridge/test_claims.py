@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forum import members
+from forum import members, sign_in
 from forum.settings import Settings, SettingsWrong, read_settings
 from forum.tables import Address, Inbox, Member
 from forum.world import World
@@ -94,14 +94,16 @@ def test_an_address_nobody_has_waits_for_the_one_whose_reply_address_it_used(bri
 
 
 @pytest.mark.parametrize(
-    ("language", "subject", "says"),
+    ("language", "subject", "says", "word", "sign_in"),
     [
-        ("fi", "Onko tämä osoite sinun?", "julkaistaan nimissäsi"),
-        ("sv", "Är den här adressen din?", "publiceras meddelandet i ditt namn"),
-        ("en", "Is this address yours?", "published in your name"),
+        ("fi", "Onko tämä osoite sinun?", "julkaistaan nimissäsi", "KYLLÄ", "kirjautuessasi"),
+        ("sv", "Är den här adressen din?", "publiceras meddelandet i ditt namn", "JA", "loggar in"),
+        ("en", "Is this address yours?", "published in your name", "YES", "sign in"),
     ],
 )
-def test_the_question_says_plainly_what_a_yes_does(bridge: Bridge, language: str, subject: str, says: str) -> None:
+def test_the_question_says_plainly_what_a_yes_does(
+    bridge: Bridge, language: str, subject: str, says: str, word: str, sign_in: str
+) -> None:
     held(bridge)
     [notice] = owed_notices(bridge.world)
     to = members.Recipient(notice.address, "Anna", language)
@@ -110,7 +112,7 @@ def test_the_question_says_plainly_what_a_yes_does(bridge: Bridge, language: str
     )
     text = _text_of(b"".join(written.headers) + b"\r\n" + written.body)
     assert subject in text
-    for part in (says, OTHER, "anna@example.org", "Vastaus 1", str(notice.facts["url"])):
+    for part in (says, word, sign_in, OTHER, "anna@example.org", "Vastaus 1", str(notice.facts["url"])):
         assert part in text
 
 
@@ -168,7 +170,7 @@ def test_one_click_claims_it_and_posts_what_waited(bridge: Bridge) -> None:
 
 @pytest.mark.parametrize("author", ["anna@example.org", "Anna@Example.org", OTHER])
 @pytest.mark.parametrize(
-    "text", ["\n", "Kyllä, minä se olen\n", "Joo, en muistanut\n", "Ja, det är min\n", "Thanks!\n"]
+    "text", ["YES\n", "Kyllä, minä se olen\n", "Joo, en muistanut\n", "Ja, det är min\n", "*Kyllä!*\n"]
 )
 def test_an_answer_does_the_same(bridge: Bridge, author: str, text: str) -> None:
     inbox_id = held(bridge)
@@ -178,8 +180,8 @@ def test_an_answer_does_the_same(bridge: Bridge, author: str, text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["No\n", "Ei ole minun\n", "Nej!\n", "En lähettänyt tätä.\n", "Det är inte min adress\n",
-                                  "I didn't\n", "That isn’t me\n"])  # fmt: skip
-def test_no_is_no(bridge: Bridge, text: str) -> None:
+                                  "I didn't\n", "That isn’t me\n", "\n", "Thanks!\n", "Mikä tämä on?\n"])  # fmt: skip
+def test_only_a_clear_yes_is_one(bridge: Bridge, text: str) -> None:
     inbox_id = held(bridge)
     assert answer(bridge, inbox_id, text=text).fate == "ignored"
     assert (fate_of(bridge.world, inbox_id).fate, addresses(bridge.world)) == ("held", UNCLAIMED)
@@ -190,6 +192,41 @@ def test_nobody_else_answers_for_her(bridge: Bridge, author: str) -> None:
     inbox_id = held(bridge)
     assert answer(bridge, inbox_id, author).fate == "ignored"
     assert (fate_of(bridge.world, inbox_id).fate, addresses(bridge.world)) == ("held", UNCLAIMED)
+
+
+def test_the_address_that_was_asked_about_is_the_one_that_is_claimed(bridge: Bridge) -> None:
+    inbox_id = held(bridge)
+    assert rows(bridge.world, "SELECT asked_address FROM inbox") == [(OTHER,)]
+    with bridge.world.database.transaction() as db:
+        db.get_one(Inbox, inbox_id).asked_address = "named@work.example"
+    bridge.confirm_held(inbox_id)
+    assert addresses(bridge.world) == [*UNCLAIMED, ("named@work.example", False)]
+    assert rows(bridge.world, "SELECT asked_address FROM inbox") == [(None,)]
+
+
+@pytest.mark.parametrize("more", ["From: x@evil.example\r\n", "From: anna@example.org\r\n"])
+def test_nobody_is_asked_about_one_of_two_authors(bridge: Bridge, more: str) -> None:
+    raw = mail(OTHER, proven=False).replace(b"To:", more.encode() + b"To:", 1)
+    bring(bridge, raw, to_anna(bridge))
+    assert owed_notices(bridge.world, "is_this_yours") == []
+
+
+def test_a_claimed_address_signs_in_with_a_code_that_goes_to_the_first(bridge: Bridge) -> None:
+    bridge.confirm_held(held(bridge))
+    with bridge.world.database.transaction() as db:
+        sign_in.send_code(db, OTHER, "192.0.2.1", bridge.world.clock(), bridge.world.random)
+    [code] = owed_notices(bridge.world, "code")
+    assert code.address == "anna@example.org"
+
+
+def test_a_reply_address_proves_nothing_against_our_own_server(bridge: Bridge) -> None:
+    failed = "mx.example.org; dmarc=fail header.from=example.org"
+    [fate] = bring(bridge, mail(Authentication_Results=failed), to_anna(bridge))
+    assert fate.fate == "held"
+    assert "dmarc=fail" in fate.reason
+    assert [notice.kind for notice in owed_notices(bridge.world)] == ["was_this_you"]
+    elsewhere = "mx.example.org; dmarc=fail header.from=list.example"
+    assert bring(bridge, mail(Authentication_Results=elsewhere), to_anna(bridge))[0].fate == "posted"
 
 
 def test_an_address_in_other_letters_is_found_again(bridge: Bridge) -> None:

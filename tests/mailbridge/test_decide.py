@@ -30,6 +30,7 @@ MEMBER = Facts(network="Viestijät", owner="o@x", member_id=7, proof="dmarc", ow
 BY_TOKEN = replace(MEMBER, proof="token", token_post=FIRST)
 UNPROVEN = replace(MEMBER, proof="none")
 STRANGER = replace(UNPROVEN, member_id=None)
+CLAIMED = replace(UNPROVEN, is_holder=True, is_claim=True)
 NETWORK = Target("network", "viestijat")
 REPLY = Target("reply", "viestijat", (7, 1))
 
@@ -78,6 +79,8 @@ def landed(parent_id: int) -> Accept:
         (LETTER, NETWORK, UNPROVEN, HELD),
         (LETTER, REPLY, replace(UNPROVEN, token_post=FIRST), HELD),
         (LETTER, target("answer", 5), replace(UNPROVEN, is_holder=True), Confirm(5)),
+        (LETTER, target("answer", 5), CLAIMED, Ignore("the answer was no clear yes: it stays held")),
+        (says("Kyllä."), target("answer", 5), CLAIMED, Confirm(5)),
         (LETTER, target("answer", 5), MEMBER, NOT_THEIRS),
         (LETTER, target("answer", 5), STRANGER, NOT_THEIRS),
         # Commands

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -294,6 +295,55 @@ def test_one_refusal_a_day(bridge: Bridge, clock: Clock) -> None:
     assert len(owed_notices(bridge.world)) == 3
 
 
+FAILED = "mx.example.org; dmarc=fail header.from=example.com"
+
+
+@pytest.mark.parametrize("to", [ADDRESS, "viestijat+help@lists.example.org"])
+def test_nobody_is_answered_who_may_not_have_written(bridge: Bridge, to: str) -> None:
+    work(bridge, Arrival("", [to], mail("eero@example.com"), "192.0.2.1"))
+    work(
+        bridge, Arrival("eero@example.com", [to], mail("eero@example.com", Authentication_Results=FAILED), "192.0.2.1")
+    )
+    assert owed_notices(bridge.world) == []
+    work(bridge, Arrival("", [to], mail("eero@example.com"), "inject"))
+    assert len(owed_notices(bridge.world)) == 1
+
+
+def work(bridge: Bridge, arrival: Arrival) -> None:
+    for inbox_id in bridge.store(arrival):
+        bridge.process(inbox_id)
+
+
+def test_what_nobody_answers_for_is_not_sent_on_in_an_answer(bridge: Bridge) -> None:
+    facts = refused(bridge, mail("eero@example.com", subject="Buy now", text="Buy now!", proven=False))[1]
+    assert "Buy" not in str(facts)
+
+
+def test_a_stranger_gets_one_answer_a_day_whatever_they_ask(bridge: Bridge) -> None:
+    for number, tag in enumerate(("", "+1", "+2")):
+        for to in ("viestijat+help@lists.example.org", ADDRESS):
+            bring(bridge, mail(f"eero{tag}@example.com", message_id=f"<{number}@x>"), to)
+    assert [notice.kind for notice in owed_notices(bridge.world)] == ["help"]
+
+
+def test_a_private_network_is_named_by_its_address_to_others(bridge: Bridge) -> None:
+    make.network(bridge.world, "salaiset", name="Nimetön ry", visibility="private")
+    for number, author in enumerate(("eero@example.com", "anna@example.org")):
+        for word in ("", "+help", "+leave"):
+            to = f"salaiset{word}@lists.example.org"
+            bring(bridge, mail(author, text="Hei\n", message_id=f"<{number}{word}@x>"), to)
+    notices = owed_notices(bridge.world)
+    assert {notice.kind for notice in notices} == {"refused", "help", "done"}
+    assert not [notice.facts for notice in notices if "Nimetön" in str(notice.facts)]
+    assert "salaiset@lists.example.org" in str(notices[0].facts)
+
+
+def test_an_address_in_other_letters_is_the_same_recipient(bridge: Bridge) -> None:
+    first = reply_address(bridge, first_post(bridge))
+    fates = bring(bridge, mail(message_id="<2@x>"), ADDRESS, first, ADDRESS.upper(), first.upper(), ADDRESS.title())
+    assert [fate.fate for fate in fates] == ["posted", "ignored"]
+
+
 def test_rcpt_knows_what_is_ours(bridge: Bridge) -> None:
     first = first_post(bridge)
     for address in (
@@ -397,6 +447,18 @@ def test_machines_are_ignored_without_an_answer(bridge: Bridge, author: str, mor
     fates = bring(bridge, mail(author, **more), ADDRESS, "viestijat+help@lists.example.org")  # type: ignore[arg-type]
     assert [fate.fate for fate in fates] == ["ignored", "ignored"]
     assert owed_notices(bridge.world) == []
+
+
+@pytest.mark.parametrize("name", ["Authentication-Results: mx.example.org; x=", "Authentication-Results: ", "From: "])
+@pytest.mark.parametrize("opened", ["", '"'])
+def test_a_hundred_thousand_escaped_quotation_marks_hold_nobody_up(bridge: Bridge, name: str, opened: str) -> None:
+    """96 kB of them took two minutes, and a mail needs no proof to be read."""
+    line = f"{name}{opened}" + r"\"" * 48_000 + "\r\n"
+    [inbox_id] = put_in(bridge, line.encode() + mail())
+    begun = time.process_time()
+    bridge.process(inbox_id)
+    assert time.process_time() - begun < 0.2
+    assert fate_of(bridge.world, inbox_id).fate
 
 
 # What nobody foresaw

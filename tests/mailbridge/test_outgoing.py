@@ -16,7 +16,7 @@ from forum.notices import owe_notice
 from forum.tables import Address, Attachment, Member, Network, Notice, Post
 from forum.world import World
 from mailbridge import outgoing
-from mailbridge.incoming import Bridge
+from mailbridge.incoming import Arrival, Bridge
 from mailbridge.outgoing import Outgoing, claim, record
 from mailbridge.read import read
 from mailbridge.smtp import Answer, Envelope, Note
@@ -24,6 +24,7 @@ from mailbridge.variants import Variants
 from mailbridge.worker import make_writer
 from tests import make
 from tests.conftest import Clock, rows
+from tests.mailbridge.mails import ADDRESS, bring, mail
 
 SENT = Answer("sent", "250 2.0.0 Ok")
 LATER = Answer("deferred", "451 4.3.0 later")
@@ -379,6 +380,32 @@ def with_file(world: World, network: Network, anna: Member, size: int) -> bytes:
 def test_a_small_file_goes_along(world: World, network: Network, anna: Member) -> None:
     [file] = read(with_file(world, network, anna, 1000)).files
     assert (file.name, file.data) == ("muistio.pdf", b"x" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("content_id", "kept"),
+    [
+        (b"image001.png@01DA", "image001.png@01DA"),
+        ("a\x85b\u2028c".encode(), None),
+        (b"a\xe4\xff", None),
+        (b"a b", None),
+        (b"a>b", None),
+        (b"x" * 201, None),
+        (b'"@[(;,:\\', '"@[(;,:\\'),
+    ],
+)
+def test_whatever_the_content_id_it_is_posted_and_goes_out(
+    world: World, network: Network, anna: Member, content_id: bytes, kept: str | None
+) -> None:
+    part = b"\r\n--x\r\nContent-Type: image/png\r\nContent-ID: <" + content_id + b">\r\n\r\npng\r\n--x--\r\n"
+    raw = mail(Content_Type="multipart/related; boundary=x", text="--x\n\nHei") + part
+    bridge = Bridge(world)
+    [forecast] = bridge.explain(Arrival("anna@example.org", [ADDRESS], raw, "192.0.2.1"))[1]
+    assert forecast.fate.fate == "posted"
+    assert [fate.fate for fate in bring(bridge, raw)] == ["posted"]
+    assert rows(world, "SELECT content_id FROM attachments") == [(kept,)]
+    send_all(world, pigeon := Pigeon())
+    assert [file.data for file in read(pigeon.mails[0]).files] == [b"png"]
 
 
 def test_a_large_one_is_a_link(world: World, network: Network, anna: Member) -> None:

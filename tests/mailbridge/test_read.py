@@ -121,6 +121,7 @@ BOMBS = {
     "prefixes": b"Subject: " + b"Re: " * 100_000 + b"\r\n\r\nx",
     "html depth": b"Content-Type: text/html\r\n\r\n" + b"<blockquote>" * 50_000 + b"x",
     "html tables": b"Content-Type: text/html\r\n\r\n" + b"<table><tr><td>" * 20_000,
+    "html signatures": b"Content-Type: text/html\r\n\r\n" + b"<div class=gmail_signature>x</div>" * 100_000,
     "punycode": b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"a-b" * 200_000,
 }
 

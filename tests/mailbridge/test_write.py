@@ -41,6 +41,27 @@ MAIL = PostMail(
     references=["<zero@example.org>", "<one@example.org>"],
     thread_index="AQAAAAAA",
 )
+
+
+def test_no_line_that_is_quoted_in_a_notice_passes_for_ours() -> None:
+    facts = {
+        "sentence": "No.",
+        "instead": "Ask.",
+        "sent_to": "v@x",
+        "about": "x",
+        "quoted": "One\nTwo\n\nhttps://evil.example/\u2028Four",
+    }
+    written = WRITER.notice("refused", facts, replace(ANNA, language="en"), "<q@lists.example.org>", NOW)
+    message = message_from_bytes(b"".join(written.headers) + b"\r\n" + written.body, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    part = message.get_body(("plain",))
+    assert part
+    lines = part.get_content().splitlines()
+    for quoted in ("One", "Two", "https://evil.example/", "Four"):
+        [line] = [line for line in lines if quoted in line]
+        assert line.startswith("  ")
+
+
 ODD_NAMES = [
     "Anna Virtanen",
     "Virtanen, Anna",

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from forum.tables import Member, Network
+from forum.web import forms
 from forum.world import World
 from tests import make
 from tests.conftest import rows
@@ -120,6 +121,18 @@ def test_who_has_no_token(world: World, browser: Browser, program: Program, netw
     assert Program(browser, "wrong").look("/networks").status_code == 401
     signed_in = browser.as_member(anna)
     assert signed_in.look(f"/api/v1/posts/{post.id}").status_code == 403, "a cookie counts for nothing here"
+
+
+def test_without_a_token_no_body_is_read(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "read", None)
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        answer = browser.ask("POST", "/api/v1/networks/viestijat/threads", content=b"{" * 9, headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (401, "BadToken")
+
+
+def test_a_body_is_a_megabyte_at_most(program: Program) -> None:
+    answer = program.send("/networks/viestijat/threads", {"subject": "A", "text": "x" * 1_000_000})
+    assert (answer.status_code, answer.json()["error"]) == (413, "UploadTooLarge")
 
 
 def test_it_describes_itself(world: World, program: Program, network: Network, anna: Member) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from forum.settings import Settings
-from forum.web import networks
+from forum.tables import Organisation
+from forum.web import networks, unsubscribe
 from forum.web.app import create_app
 from forum.web.visit import Visit
 from forum.world import World
@@ -91,6 +92,17 @@ def test_too_much_at_once(settings: Settings, world: World) -> None:
     assert "larger than 1 megabytes together" in answer.text  # UploadTooLarge
 
 
+@pytest.mark.parametrize("more", [{}, {"files": {"files": ("a.txt", b"x" * 2_000_000)}}])
+def test_a_field_is_a_megabyte_at_most_a_file_is_not(
+    world: World, browser: Browser, more: dict[str, dict[str, tuple[str, bytes]]]
+) -> None:
+    at_home = browser.as_member(make.member(world, network=make.network(world), language="en"))
+    answer = at_home.send("/n/viestijat/new", {"subject": "Aihe", "text": "x" * 1_000_001}, **more)
+    assert answer.status_code == 422
+    assert "The form could not be read." in answer.text  # FormIncomplete
+    assert at_home.send("/n/viestijat/new", {"subject": "Aihe", "text": "Hei"}, **more).status_code == 303
+
+
 def test_nul_and_lone_surrogates_reach_no_database(world: World, browser: Browser) -> None:
     anna = make.member(world, network=make.network(world))
     at_home = browser.as_member(anna)
@@ -114,6 +126,23 @@ def test_our_own_trouble_is_calm(world: World, browser: Browser, monkeypatch: py
     assert answer.status_code == 500
     assert "Något gick fel" in answer.text
     assert "secret" not in answer.text
+
+
+def test_no_log_has_a_token_in_it(
+    world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(visit: Visit) -> object:
+        with world.database.transaction() as db:
+            db.add(Organisation(id=1, name=visit.word("token")))
+        raise AssertionError
+
+    monkeypatch.setattr(unsubscribe, "_meant", breaks)
+    with world.database.transaction() as db:
+        db.add(Organisation(id=1, name="first"))
+    assert browser.look("/u/secret-token").status_code == 500
+    assert "GET /u/{token} failed" in caplog.text
+    assert "IntegrityError" in caplog.text
+    assert "secret-token" not in caplog.text
 
 
 def test_a_method_that_is_not_there(browser: Browser) -> None:

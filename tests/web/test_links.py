@@ -50,7 +50,7 @@ def test_links_that_are_not_ours(world: World, browser: Browser, purpose: str) -
                 assert "This link is not valid." in answer.text  # LinkNotValid
 
 
-def held(world: World, raw: bytes, member_id: int | None = None) -> int:
+def held(world: World, raw: bytes, member_id: int | None = None, asked_address: str | None = None) -> int:
     with world.database.transaction() as db:
         mail = Mail(received_at=world.clock(), envelope_from="anna@example.org", peer="1.2.3.4", raw=raw)
         db.add(mail)
@@ -61,6 +61,7 @@ def held(world: World, raw: bytes, member_id: int | None = None) -> int:
             due_at=world.clock(),
             fate="held",
             member_id=member_id,
+            asked_address=asked_address,
         )
         db.add(row)
         db.flush()
@@ -102,8 +103,10 @@ def test_without_a_bridge_nothing_can_be_confirmed(world: World, browser: Browse
 
 def test_whoever_is_asked_for_an_address_reads_what_a_yes_means(world: World, browser: Browser) -> None:
     anna = make.member(world)
-    inbox_id = held(world, b"From: anna@home.example\r\nSubject: Kotoa\r\n\r\nHei\r\n", anna.id)
+    raw = b"From: a@x, shown@evil.example\r\nSubject: Kotoa\r\n\r\nHei\r\n"
+    inbox_id = held(world, raw, anna.id, "anna@home.example")
     page = browser.look(f"/held/{world.tokens.make('held', inbox_id)}").text
     assert "Is this address yours?" in page
     assert "anna@home.example" in page
+    assert "evil.example" not in page
     assert "still comes to anna@example.org" in page

@@ -81,6 +81,25 @@ def test_a_private_network_does_not_exist_for_others(world: World, browser: Brow
     assert browser.as_member(anna).look("/n/viestijat").status_code == 200
 
 
+def test_nothing_tells_a_private_network_from_one_that_is_missing(world: World, browser: Browser) -> None:
+    make.network(world, "salaiset", name="Nimetön ry", visibility="private")
+    other = browser.as_member(make.member(world, "ville@example.org", "Ville", language="en"))
+
+    def said(slug: str) -> list[tuple[int, str]]:
+        paths = [f"/n/{slug}/mode", f"/n/{slug}/leave"]
+        answers = [other.look(f"/n/{slug}"), *(other.send(path, {"mode": "daily"}) for path in paths)]
+        return [(answer.status_code, slug_out(answer.text, slug)) for answer in answers]
+
+    for spell in (str.lower, str.upper, str.title):
+        assert said(spell("salaiset")) == said(spell("puuttuva"))
+    assert {status for status, _ in said("salaiset")} == {404}
+
+
+def slug_out(text: str, slug: str) -> str:
+    """The page without the name, as it stands in its sentence and in its links."""
+    return text.replace(slug.lower(), "-").replace(slug, "-")
+
+
 def test_a_network_that_is_not_there(browser: Browser) -> None:
     answer = browser.look("/n/nowhere")
     assert answer.status_code == 404
@@ -100,7 +119,8 @@ def test_threads_are_paged(world: World, browser: Browser, clock: Clock) -> None
     second = browser.look(f"/n/viestijat?after={older}").text
     assert "Aihe 01" in second
     assert "Aihe 02" not in second
-    assert browser.look("/n/viestijat?after=rubbish").status_code == 200
+    for after in ("rubbish", "1.0-99999999999999999999", "1.0-999999999999999999", "1.0--1", "1.0-", "nan-1", "-1e9-1"):
+        assert browser.look(f"/n/viestijat?after={after}").status_code == 200
 
 
 def test_the_mode_is_changed(world: World, browser: Browser) -> None:

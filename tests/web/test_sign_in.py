@@ -2,10 +2,12 @@
 
 import re
 
+import pytest
 from sqlalchemy import select
 
 from forum.sign_in import CODES_AN_HOUR, TRIES_PER_ADDRESS_BLOCK, TRIES_PER_CODE
 from forum.tables import Notice
+from forum.web.sign_in import _block
 from forum.world import World
 from tests import make
 from tests.conftest import Clock, rows
@@ -82,8 +84,8 @@ def test_wrong_codes_are_counted_though_the_request_is_rolled_back(world: World,
 
 def test_too_many_tries_from_one_place_stop_even_the_right_code(world: World, browser: Browser, clock: Clock) -> None:
     make.member(world, ANNA)
-    for _ in range(TRIES_PER_ADDRESS_BLOCK):
-        browser.send("/sign-in/code", {"address": "who@example.org", "code": "1"})
+    for number in range(TRIES_PER_ADDRESS_BLOCK):
+        browser.send("/sign-in/code", {"address": f"who{number}@example.org", "code": "1"})
     browser.send("/sign-in", {"address": ANNA})
     form = {"address": ANNA, "code": mailed_code(world)}
     answer = browser.send("/sign-in/code", form)
@@ -92,6 +94,20 @@ def test_too_many_tries_from_one_place_stop_even_the_right_code(world: World, br
     clock.move(hours=1, minutes=1)
     browser.send("/sign-in", {"address": ANNA})
     assert browser.send("/sign-in/code", form | {"code": mailed_code(world)}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("peer", "block"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_what_is_one_place(peer: str, block: str) -> None:
+    assert _block(peer) == block
 
 
 def test_too_many_codes(world: World, browser: Browser) -> None:

@@ -258,6 +258,7 @@ def upgrade() -> None:
         sa.Column("post_id", NUMBER, nullable=True),
         sa.Column("candidates", sa.JSON(), nullable=True),
         sa.Column("chosen", NUMBER, nullable=True),
+        sa.Column("asked_address", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["mail_id"], ["mails.id"], name=op.f("fk_inbox_mail_id")),
         sa.ForeignKeyConstraint(["member_id"], ["members.id"], name=op.f("fk_inbox_member_id")),
         sa.ForeignKeyConstraint(["network_id"], ["networks.id"], name=op.f("fk_inbox_network_id")),
