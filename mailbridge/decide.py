@@ -202,8 +202,9 @@ def _says_no(letter: Letter) -> bool:
 
 
 def _says_yes(letter: Letter) -> bool:
-    """By the first word."""
-    return bool(YES.intersection(_first_sentence(letter)[:1]))
+    """By the first word, and nothing against it in the same sentence: “Ok, not mine.” is no yes."""
+    words = _first_sentence(letter)
+    return bool(YES.intersection(words[:1])) and not NO.intersection(words)
 
 
 def _first_sentence(letter: Letter) -> list[str]:

@@ -179,7 +179,7 @@ def test_an_answer_does_the_same(bridge: Bridge, author: str, text: str) -> None
     assert addresses(bridge.world) == CLAIMED
 
 
-@pytest.mark.parametrize("text", ["No\n", "Ei ole minun\n", "Nej!\n", "En lähettänyt tätä.\n", "Det är inte min adress\n",
+@pytest.mark.parametrize("text", ["Ok, not mine.", "Joo ei ole.", "No\n", "Ei ole minun\n", "Nej!\n", "En lähettänyt tätä.\n", "Det är inte min adress\n",
                                   "I didn't\n", "That isn’t me\n", "\n", "Thanks!\n", "Mikä tämä on?\n"])  # fmt: skip
 def test_only_a_clear_yes_is_one(bridge: Bridge, text: str) -> None:
     inbox_id = held(bridge)

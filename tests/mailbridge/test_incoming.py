@@ -565,7 +565,7 @@ def test_explaining_changes_nothing(bridge: Bridge) -> None:
     _, [told] = bridge.explain(Arrival("", [ADDRESS], raw, "test"))
     assert (told.fate.fate, told.mails) == ("posted", 2)
     assert post_of(bridge.world, first).number == 1
-    _, [told] = bridge.explain(Arrival("", [ADDRESS], mail("eve@example.com"), "test"))
+    _, [told] = bridge.explain(Arrival("", [ADDRESS], mail("eve@example.com"), "explain"))
     assert (told.fate.fate, told.mails) == ("refused", 1)
     assert before == [
         rows(bridge.world, f"SELECT count(*) FROM {table}")

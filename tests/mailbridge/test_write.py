@@ -340,6 +340,7 @@ NOTICES: dict[str, dict[str, Any]] = {
         "address": "eero@example.org",
         "about": "Hei",
         "quoted": "Saanko\nliittyä?",
+        "command": "parvi member add eero@example.org --network viestijat",
         "reply_to": "eero@example.org",
     },
     "help": {"slug": "viestijat", "network": "Viestijät"},

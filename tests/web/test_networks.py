@@ -88,6 +88,7 @@ def test_nothing_tells_a_private_network_from_one_that_is_missing(world: World, 
     def said(slug: str) -> list[tuple[int, str]]:
         paths = [f"/n/{slug}/mode", f"/n/{slug}/leave"]
         answers = [other.look(f"/n/{slug}"), *(other.send(path, {"mode": "daily"}) for path in paths)]
+        assert all(f"There is no network “{slug.lower()}”." in answer.text for answer in answers)
         return [(answer.status_code, slug_out(answer.text, slug)) for answer in answers]
 
     for spell in (str.lower, str.upper, str.title):
