@@ -202,9 +202,9 @@ def _says_no(letter: Letter) -> bool:
 
 
 def _says_yes(letter: Letter) -> bool:
-    """By the first word, and nothing against it in the same sentence: “Ok, not mine.” is no yes."""
+    """By the first word, unless the next takes it back: “Ok, not mine.”, “Joo ei.” are none, “Joo, en muistanut.” is one."""
     words = _first_sentence(letter)
-    return bool(YES.intersection(words[:1])) and not NO.intersection(words)
+    return bool(YES.intersection(words[:1])) and words[1:2] not in (["ei"], ["not"], ["no"], ["nej"], ["inte"])
 
 
 def _first_sentence(letter: Letter) -> list[str]:
