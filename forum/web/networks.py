@@ -76,7 +76,7 @@ def _listed(visit: Visit, row: AnyRow) -> str:
     when = row.last_post_at and visit.short_moment(row.last_post_at)
     return visit.site.fragments.made(
         ("network", tuple(row), when, visit.language),
-        lambda: page.piece(visit, "networks/listed.html", network=row, when=when),
+        lambda: page.piece(visit, "networks/listed.html", network=row, when=when, language=visit.language),
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,15 @@ def render(visit: Visit, template: str, status: int = 200, *, private: bool = Tr
     return response
 
 
-def piece(visit: Visit, template: str, **facts: Any) -> str:
-    """A part of a page, safe HTML."""
-    html = environment(visit.language).get_template(template).render(visit=visit, language=visit.language, **facts)
-    return Markup(html)  # noqa: S704 - escaped by the template
+def piece(visit: Visit, template: str, **facts: Any) -> Markup:
+    """A part of a page, safe HTML: the template's macro `piece`, which costs half of what rendering a template does."""
+    return _macro(visit.language, template)(**facts)
+
+
+@cache
+def _macro(language: str, template: str) -> Callable[..., Markup]:
+    macro: Callable[..., Markup] = getattr(environment(language).get_template(template).module, "piece")  # noqa: B009
+    return macro
 
 
 def tagged(response: Response, tag: str) -> Response:

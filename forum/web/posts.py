@@ -1,7 +1,7 @@
 """Messages on a page, their permanent addresses, and who got them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -54,31 +54,34 @@ def readable_post(visit: Visit) -> AnyRow:
 def shown(visit: Visit, thread: Thread, after: int, *, may_reply: bool) -> tuple[list[dict[str, Any]], bool]:
     """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many, so it is kept."""
     index = threads.numbers_in(visit.db, thread.id, after)
-    kept = {row.id: visit.site.fragments.find(_key(visit, thread, row.id, may_reply)) for row in index.rows}
-    if None in kept.values():
-        kept |= _made(visit, thread, after, may_reply)
+    keys = {row.id: _key(visit, thread, row, may_reply) for row in index.rows}
+    kept = {post_id: visit.site.fragments.find(key) for post_id, key in keys.items()}
+    if missing := {post_id: keys[post_id] for post_id, html in kept.items() if html is None}:
+        kept |= _made(visit, thread, after, missing, may_reply)
     since, me = visit.unread_since, visit.member and visit.member.id
     first_new = next((row.id for row in index.rows if since and row.sent_at > since and row.author_id != me), None)
     found = [{"html": kept[row.id], "number": row.number, "is_first_new": row.id == first_new} for row in index.rows]
     return found, index.next is not None
 
 
-def _made(visit: Visit, thread: Thread, after: int, may_reply: bool) -> dict[int, str | None]:
-    rows = threads.posts_in(visit.db, thread.id, after).rows
+def _made(
+    visit: Visit, thread: Thread, after: int, missing: Mapping[int, Hashable], may_reply: bool
+) -> dict[int, str | None]:
+    """Only the ones that are not there: in a lively thread that is the newest."""
+    rows = [row for row in threads.posts_in(visit.db, thread.id, after).rows if row.id in missing]
     ids = [row.id for row in rows]
     files, mailed = attachments.of_posts(visit.db, ids), outbox.mailed_to(visit.db, ids)
     return {
         row.id: visit.site.fragments.keep(
-            _key(visit, thread, row.id, may_reply),
-            _html(visit, row, files.get(row.id, []), mailed.get(row.id, 0), may_reply),
+            missing[row.id], _html(visit, row, files.get(row.id, []), mailed.get(row.id, 0), may_reply)
         )
         for row in rows
     }
 
 
-def _key(visit: Visit, thread: Thread, post_id: int, may_reply: bool) -> tuple[object, ...]:
-    """A post that moves has another thread, or its thread another number of posts."""
-    where, when = (thread.id, thread.posts, post_id), int(visit.now.timestamp()) // FRESH_S
+def _key(visit: Visit, thread: Thread, row: AnyRow, may_reply: bool) -> tuple[object, ...]:
+    """A post that moves, or before which one was put, has another thread or another number."""
+    where, when = (thread.id, row.number, row.id), int(visit.now.timestamp()) // FRESH_S
     return "post", *where, visit.language, visit.time_zone, may_reply, when
 
 
