@@ -21,7 +21,7 @@ def may_move(db: Db, post: Post, member: Member | None) -> bool:
 def move_to(db: Db, post: Post, thread_id: int, who: Member) -> Thread:
     """To another thread of the same network, in the order of time. What answers it comes along."""
     _check(db, post, who)
-    target = threads.find_thread(db, thread_id)
+    target = now_at(db, threads.find_thread(db, thread_id))
     if target.network_id != post.network_id or target.id == post.thread_id:
         raise ThreadNotFound
     carry(db, post, target)

@@ -247,7 +247,7 @@ def _check_content(draft: Draft) -> None:
 def _thread(db: Db, draft: Draft) -> Thread:
     if draft.thread_id is None:
         return threads.start(db, draft.network_id, text.one_line(draft.subject, MAX_SUBJECT), draft.sent_at)
-    thread = threads.find_thread(db, draft.thread_id)
+    thread = moving.now_at(db, threads.find_thread(db, draft.thread_id))
     if thread.locked_at is not None:
         raise ThreadLocked(subject=thread.subject)
     return thread

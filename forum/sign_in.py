@@ -83,6 +83,10 @@ def close_session(db: Db, token: str) -> None:
     db.execute(delete(Session).where(Session.token_hash == hashed(token)))
 
 
+def sign_out_everywhere(db: Db, member: Member, now: datetime) -> None:
+    db.execute(update(Session).where(Session.member_id == member.id).values(expires_at=now))
+
+
 def sweep(db: Db, now: datetime) -> None:
     """Forget what has run out."""
     db.execute(delete(Session).where(Session.expires_at < now))
@@ -124,7 +128,3 @@ def _live_code(db: Db, member_id: int, now: datetime) -> SignInCode | None:
 
 def _code_hash(member_id: int, code: str) -> str:
     return hashed(f"{member_id} {code}")
-
-
-def sign_out_everywhere(db: Db, member: Member, now: datetime) -> None:
-    db.execute(update(Session).where(Session.member_id == member.id).values(expires_at=now))

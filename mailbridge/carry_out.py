@@ -115,8 +115,8 @@ class Hands:
                 asked = self._ask(db, case, case.author.id, "was_this_you")
                 return case.ends("held", because + ("" if asked else TOO_OFTEN))
             case AskWhere(candidates):
-                self._ask_where(db, case, candidates)
-                return case.ends("held", "two discussions have its subject; its author is asked which")
+                asked = self._ask_where(db, case, candidates)
+                return case.ends("held", "two discussions have its subject" + ("" if asked else TOO_OFTEN))
             case AskWhose(member_id, because):
                 db.get_one(Inbox, case.inbox_id).asked_address = case.letter.author.address
                 asked = self._ask(db, case, member_id, "is_this_yours")
@@ -203,7 +203,7 @@ class Hands:
                 "forwarded",
                 now,
                 what=to,
-                slug=case.network.slug if case.network else "",
+                slug=case.slug,
                 network=case.network.name if case.network else "",
                 name=author.name or author.address,
                 address=author.address,
@@ -227,20 +227,20 @@ class Hands:
                 return found
         return [Recipient(operator, "", "en")] if operator else []
 
-    def _ask_where(self, db: Db, case: Case, candidates: Sequence[Known]) -> None:
+    def _ask_where(self, db: Db, case: Case, candidates: Sequence[Known]) -> bool:
         """Numbered as `candidates` stand; the row remembers which they are."""
         assert case.author is not None
         found = [posts.whole(db, known.id) for known in candidates]
         db.get_one(Inbox, case.inbox_id).candidates = [row.id for row in found]
         choices = [{"subject": row.subject, "author": row.author, "excerpt": excerpt(row.text, 120)} for row in found]
-        self._ask(db, case, case.author.id, "which_one", choices=choices)
+        return self._ask(db, case, case.author.id, "which_one", choices=choices)
 
     def _ask(self, db: Db, case: Case, member_id: int, question: str, **more: Any) -> bool:
         """Whether they were asked: anybody can send such mails, so there is an end to the questions."""
         to, now = members.recipient(db, member_id), self._world.clock()
         if not to or owed_lately(db, to.address, question, now) >= QUESTIONS_A_DAY:
             return False
-        slug = case.network.slug if case.network else "postmaster"
+        slug = case.slug or "postmaster"
         link = f"{self._world.settings.base_url}/held/{self._world.tokens.make('held', case.inbox_id)}"
         owe_notice(
             db,

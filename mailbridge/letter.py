@@ -66,7 +66,6 @@ class Letter:
     bounced: tuple[Bounced, ...] = ()
     is_bounce: bool = False
     complaint: bool = False  # ARF, RFC 5965
-    authentication: tuple[str, ...] = ()  # Authentication-Results, top first
     markers: tuple[str, ...] = field(
         default=()
     )  # our /p/NUMBER addresses and Message-IDs found in the text below the answer

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -107,7 +106,7 @@ class Outgoing:
         return envelopes
 
     def _envelope(self, variants: Variants, row: Owed, to: Recipient, results: dict[int, Answer]) -> Envelope | None:
-        """A post that cannot be written is set aside and alarmed; it must not keep the others waiting."""
+        """A mail that cannot be written is put off and logged; it must not keep the others waiting."""
         try:
             variant, personal = self._variant(variants, row, to)
         except Exception:
@@ -166,7 +165,7 @@ def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still:
             if _settles(row, answer)
         ]
         later = [
-            {"row": row.id, "at": now + _back_off(row.tries), "said": answer.said}
+            {"row": row.id, "at": now + _back_off(row.tries, world.random), "said": answer.said}
             for row, answer in done
             if not _settles(row, answer)
         ]
@@ -211,9 +210,9 @@ def _waited(tries: int) -> timedelta:
     return sum((_step(number) for number in range(tries)), timedelta())
 
 
-def _back_off(tries: int) -> timedelta:
+def _back_off(tries: int, random: Callable[[int], bytes]) -> timedelta:
     """1, 2, 4 ... minutes up to four hours, spread by a quarter so that a crowd does not come back at once."""
-    return _step(tries - 1) * random.uniform(0.75, 1.25)  # noqa: S311
+    return _step(tries - 1) * (0.75 + int.from_bytes(random(2)) / 0x1FFFE)
 
 
 def _step(number: int) -> timedelta:

@@ -112,3 +112,17 @@ def test_it_moves_within_its_network_and_under_a_subject(world: World, clock: Cl
             moving.move_to(db, db.get_one(Post, said[1].id), target, anna)
     with pytest.raises(SubjectMissing), world.database.transaction() as db:
         moving.move_out(db, db.get_one(Post, said[1].id), " ", anna)
+
+
+def test_who_still_has_the_old_place_before_them_writes_to_the_new_one(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 1)
+    other = make.post(world, network, anna, subject="Toka")
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, said[0].id), other.thread_id, anna)
+    late = make.post(world, network, anna, text="Myöhässä", thread_id=said[0].thread_id)
+    assert late.thread_id == other.thread_id
+    with world.database.transaction() as db:
+        apart = moving.move_out(db, db.get_one(Post, late.id), "Kolmas", anna).id
+        moving.move_to(db, db.get_one(Post, late.id), said[0].thread_id, anna)
+    assert rows(world, f"SELECT thread_id FROM posts WHERE id = {late.id}") == [(other.thread_id,)]
+    assert apart != other.thread_id

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from forum import language, networks, outbox, posts, subscriptions, threads
+from forum import language, moving, networks, outbox, posts, subscriptions, threads
 from forum.db import AnyRow
 from forum.errors import BadChoice, NotFound, ThreadNotFound
 from forum.subscriptions import Standing
@@ -86,9 +86,7 @@ def listed(visit: Visit, rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
 
 
 def readable_thread(visit: Visit) -> tuple[Thread, Network]:
-    thread = threads.find_thread(visit.db, visit.number("thread"))
-    if thread.moved_to_id:
-        thread = threads.find_thread(visit.db, thread.moved_to_id)
+    thread = moving.now_at(visit.db, threads.find_thread(visit.db, visit.number("thread")))
     network = visit.db.get_one(Network, thread.network_id)
     try:
         networks.check_readable(visit.db, network, visit.member, visit.mail_address(network.slug, "owner"))

@@ -41,6 +41,5 @@ def read(raw: bytes) -> Letter:
         bounced=report.bounced,
         is_bounce=report.is_bounce,
         complaint=report.is_complaint,
-        authentication=tuple(" ".join(value.split()) for value in headers.all("authentication-results")),
         markers=markers_in(trim.quoted),
     )

@@ -264,7 +264,9 @@ def test_after_five_days_it_is_given_up_with_the_last_answer(world: World, clock
 
 @pytest.mark.parametrize("tries", [1, 38, 60, 5000])
 def test_no_number_of_tries_is_too_many_to_count(tries: int) -> None:
-    assert outgoing._back_off(tries) <= timedelta(hours=5)
+    for chance in (b"\0\0", b"\xff\xff"):
+        waits = outgoing._back_off(tries, lambda _, chance=chance: chance)  # type: ignore[misc]
+        assert timedelta(seconds=45) <= waits <= timedelta(hours=5)
     assert outgoing._waited(tries) >= timedelta(minutes=1)
 
 
