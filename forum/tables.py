@@ -14,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -92,6 +93,11 @@ class Member(Table):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
     digest_due_at: Mapped[datetime | None]  # when their next digest is; empty for who gets none
+    receipts: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # for every mail, not only where they are needed
+    away_from: Mapped[datetime | None]  # no mail from here on until `away_until`; both or neither
+    away_until: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "ix_members_digest_due_at",
@@ -99,6 +105,7 @@ class Member(Table):
             sqlite_where=text("digest_due_at IS NOT NULL"),
             postgresql_where=text("digest_due_at IS NOT NULL"),
         ),
+        _index_of_some("ix_members_away_until", "away_until", where="away_until IS NOT NULL"),
     )
 
 

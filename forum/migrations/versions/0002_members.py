@@ -1,0 +1,24 @@
+"""Receipts for who wants them, and absences."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # A program of the version before does not name the column when it adds a member: so it has a default here.
+    op.add_column("members", sa.Column("receipts", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("members", sa.Column("away_from", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("members", sa.Column("away_until", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_members_away_until",
+        "members",
+        ["away_until"],
+        unique=False,
+        sqlite_where=sa.text("away_until IS NOT NULL"),
+        postgresql_where=sa.text("away_until IS NOT NULL"),
+    )
