@@ -1,41 +1,76 @@
 """Moving posts: to another thread or a thread of their own, when they landed wrong or their parent came later. Links lead on."""
 
-from sqlalchemy import func, select, update
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, literal, or_, select, update
 
 from forum import threads
-from forum.db import Db
-from forum.errors import MayNotMove, SubjectMissing, ThreadNotFound
+from forum.db import AnyRow, Db
+from forum.errors import MayNotChange, SubjectMissing, ThreadNotFound
 from forum.tables import Member, Membership, Network, Post, Subscription, Thread
 from forum.text import one_line
 
+LOOKED_THROUGH = 2000  # of a network's threads, the latest active: where a message belongs is seldom further back
+
+
+def may_change(db: Db, post: Post, member: Member | None) -> bool:
+    """Its author, also one who has left: it is their text; the contact persons of its network; coordinators."""
+    membership = db.get(Membership, (post.network_id, member.id)) if member else None
+    return changes(member, membership.role if membership else "", post.author_id)
+
+
+def changes(member: Member | None, role: str, author_id: int) -> bool:
+    """`may_change` where the member's role in the network is at hand; "" for who is not in it."""
+    return member is not None and (member.coordinates or role == "contact" or member.id == author_id)
+
+
+def check_may_change(db: Db, post: Post, member: Member | None) -> None:
+    if not may_change(db, post, member):
+        raise MayNotChange(network=db.get_one(Network, post.network_id).name)
+
 
 def may_move(db: Db, post: Post, member: Member | None) -> bool:
-    """Its author, the contact persons of its network, coordinators."""
-    if member is None:
+    """An author who has left does not: what others answered would come along."""
+    if member is None or not may_change(db, post, member):
         return False
-    membership = db.get(Membership, (post.network_id, member.id))
-    is_contact = membership is not None and membership.role == "contact"
-    return member.coordinates or is_contact or (membership is not None and post.author_id == member.id)
+    return member.coordinates or db.get(Membership, (post.network_id, member.id)) is not None
+
+
+def places(db: Db, post: Post, words: str = "", limit: int = 20) -> Sequence[AnyRow]:
+    """Threads it may move to: id, subject, posts, last_post_at. The latest active first; before them those of the same
+    subject, and empty ones that lead here, so that a move can be taken back. `words` of the subject narrow them down."""
+    here = db.get_one(Thread, post.thread_id)
+    rows = db.execute(
+        select(Thread.id, Thread.subject, Thread.posts, Thread.last_post_at)
+        .where(Thread.network_id == post.network_id, Thread.id != here.id)
+        .where(or_(Thread.posts > 0, Thread.moved_to_id == here.id))
+        .order_by(Thread.last_post_at.desc(), Thread.id.desc())
+        .limit(LOOKED_THROUGH)
+    ).all()
+    wanted, same = words.casefold().split(), here.subject.casefold()
+    found = [row for row in rows if all(word in row.subject.casefold() for word in wanted)]
+    return sorted(found, key=lambda row: row.posts > 0 and row.subject.casefold() != same)[:limit]
 
 
 def move_to(db: Db, post: Post, thread_id: int, who: Member) -> Thread:
     """To another thread of the same network, in the order of time. What answers it comes along."""
-    _check(db, post, who)
-    target = now_at(db, threads.find_thread(db, thread_id))
+    _check_may_move(db, post, who)
+    named = threads.find_thread(db, thread_id)
+    target = named if named.moved_to_id == post.thread_id else now_at(db, named)  # back to where it came from
     if target.network_id != post.network_id or target.id == post.thread_id:
         raise ThreadNotFound
-    carry(db, post, target)
+    _move(db, post, target)
     return target
 
 
 def move_out(db: Db, post: Post, subject: str, who: Member) -> Thread:
     """To a thread of its own."""
-    _check(db, post, who)
+    _check_may_move(db, post, who)
     if not (title := one_line(subject)):
         raise SubjectMissing
     target = threads.start(db, post.network_id, title, post.sent_at)
     post.parent_id = None
-    carry(db, post, target)
+    _move(db, post, target)
     return target
 
 
@@ -44,6 +79,8 @@ def adopt(db: Db, parent: Post) -> None:
     waiting = select(Post).where(Post.network_id == parent.network_id, Post.awaits == parent.message_id)
     for orphan in db.scalars(waiting.order_by(Post.id).limit(100)).all():
         orphan.parent_id, orphan.awaits = parent.id, None
+        orphan.landed_by, orphan.landed_because = "reference", "what it answers came later"
+        threads.note_change(db, orphan.thread_id)
         if orphan.number == 1 and orphan.thread_id != parent.thread_id:
             carry(db, orphan, threads.find_thread(db, parent.thread_id))
 
@@ -51,7 +88,8 @@ def adopt(db: Db, parent: Post) -> None:
 def carry(db: Db, post: Post, target: Thread) -> None:
     """A post and all that answers it, from its thread to the target."""
     source = threads.find_thread(db, post.thread_id)
-    moved = _with_answers(db, post)
+    moved = with_answers(db, post)
+    target.moved_to_id = None
     db.flush()
     top = db.scalar(select(func.max(Post.number)).where(Post.thread_id == target.id)) or 0
     for step, post_id in enumerate(moved, start=1):
@@ -61,18 +99,13 @@ def carry(db: Db, post: Post, target: Thread) -> None:
     _tidy(db, source)
     if source.posts == 0:
         _lead_on(db, source, target)
+    threads.note_change(db, source.id, target.id)
     db.expire_all()
     db.refresh(target)
 
 
-def _check(db: Db, post: Post, who: Member) -> None:
-    if not may_move(db, post, who):
-        network = db.get_one(Network, post.network_id)
-        raise MayNotMove(network=network.name)
-
-
-def _with_answers(db: Db, post: Post) -> list[int]:
-    """By number, which is before any answer."""
+def with_answers(db: Db, post: Post) -> list[int]:
+    """A post and all that answers it in its thread; by number, which is before any answer."""
     query = select(Post.id, Post.parent_id).where(Post.thread_id == post.thread_id).order_by(Post.number)
     parents = {row.id: row.parent_id for row in db.execute(query)}
     moved: dict[int, None] = {post.id: None}
@@ -80,6 +113,19 @@ def _with_answers(db: Db, post: Post) -> list[int]:
         if parent_id in moved:
             moved[post_id] = None
     return list(moved)
+
+
+def _check_may_move(db: Db, post: Post, who: Member) -> None:
+    """One at a time in a network, as when a post is accepted: nothing is written into a thread while it is emptied."""
+    network = db.get_one(Network, post.network_id, with_for_update=True)
+    db.refresh(post)
+    if not may_move(db, post, who):
+        raise MayNotChange(network=network.name)
+
+
+def _move(db: Db, post: Post, target: Thread) -> None:
+    post.landed_by, post.landed_because = "moved", "moved by hand"
+    carry(db, post, target)
 
 
 def _tidy(db: Db, thread: Thread) -> None:
@@ -129,7 +175,7 @@ def _in_order(parents: dict[int, int | None]) -> list[int]:
 
 
 def _lead_on(db: Db, source: Thread, target: Thread) -> None:
-    """The empty thread stays as a signpost; who followed or muted it does so with the new one."""
+    """The empty thread stays as a signpost; who followed or muted it does so with the new one too."""
     source.moved_to_id = target.id
     db.execute(
         update(Thread)
@@ -138,12 +184,10 @@ def _lead_on(db: Db, source: Thread, target: Thread) -> None:
         .execution_options(synchronize_session=False)
     )
     there = select(Subscription.member_id).where(Subscription.thread_id == target.id)
-    db.execute(
-        update(Subscription)
-        .where(Subscription.thread_id == source.id, Subscription.member_id.not_in(there))
-        .values(thread_id=target.id)
-        .execution_options(synchronize_session=False)
+    here = select(literal(target.id), Subscription.member_id, Subscription.muted, Subscription.since).where(
+        Subscription.thread_id == source.id, Subscription.member_id.not_in(there)
     )
+    db.execute(insert(Subscription).from_select(["thread_id", "member_id", "muted", "since"], here))
     db.flush()
 
 

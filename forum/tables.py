@@ -151,6 +151,7 @@ class Thread(Table):
     posts: Mapped[int] = mapped_column(default=0)
     locked_at: Mapped[datetime | None]
     moved_to_id: Mapped[int | None] = mapped_column(ForeignKey("threads.id"))  # all its posts went there; links lead on
+    changes: Mapped[int] = mapped_column(default=0, server_default="0")  # how often posts were moved or unfolded in it
     __table_args__ = (Index("ix_threads_newest", "network_id", "last_post_at", "id"),)
 
 
@@ -170,7 +171,7 @@ class Post(Table):
     message_id: Mapped[str]
     form_key: Mapped[str | None] = mapped_column(unique=True)  # a double click carries the same one
     mail_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id"))
-    landed_by: Mapped[str | None]
+    landed_by: Mapped[str | None]  # token, reference, thread-index, marker, subject, new; moved: by hand
     landed_because: Mapped[str] = mapped_column(default="")
     conversation: Mapped[str | None]  # of Outlook's Thread-Index, hex
     awaits: Mapped[str | None]  # the Message-ID it answers, while that has not arrived

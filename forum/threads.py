@@ -77,7 +77,7 @@ def posts_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:
         )
         .join(Member, Member.id == Post.author_id)
         .outerjoin(Organisation, Organisation.id == Member.organisation_id)
-        .outerjoin(_answered, _answered.id == Post.parent_id)
+        .outerjoin(_answered, (_answered.id == Post.parent_id) & (_answered.thread_id == Post.thread_id))
         .outerjoin(_asker, _asker.id == _answered.author_id)
         .where(Post.thread_id == thread_id, Post.number > after)
         .order_by(Post.number)
@@ -95,12 +95,6 @@ def numbers_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Pag
         .limit(limit + 1)
     ).all()
     return Page(rows[:limit], str(rows[limit - 1].number) if len(rows) > limit else None)
-
-
-def version(db: Db, thread_id: int) -> tuple[int, datetime] | None:
-    """What changes whenever the thread does: the number of posts and when the last one came. For ETags."""
-    row = db.execute(select(Thread.posts, Thread.last_post_at).where(Thread.id == thread_id)).first()
-    return (row.posts, row.last_post_at) if row else None
 
 
 def start(db: Db, network_id: int, subject: str, now: datetime) -> Thread:
@@ -129,6 +123,12 @@ def bump(db: Db, thread: Thread, sent_at: datetime) -> int:
     db.expire(thread)
     assert number is not None
     return number
+
+
+def note_change(db: Db, *thread_ids: int) -> None:
+    """Something in them was moved or unfolded: their pages are no longer what they were."""
+    noted = update(Thread).where(Thread.id.in_(thread_ids)).values(changes=Thread.changes + 1)
+    db.execute(noted.execution_options(synchronize_session=False))
 
 
 def _summaries(*more: Any) -> AnySelect:

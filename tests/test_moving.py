@@ -1,12 +1,15 @@
 """Moving posts: order, counts, permission, and links that lead on."""
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from forum import moving, subscriptions, threads
-from forum.errors import MayNotMove, SubjectMissing, ThreadNotFound
+from forum import memberships, moving, posts, subscriptions, threads
+from forum.errors import MayNotChange, SubjectMissing, ThreadNotFound
+from forum.posts import Draft
 from forum.tables import Member, Network, Post
 from forum.world import World
 from tests import make
@@ -97,7 +100,7 @@ def test_who_may_move(world: World, clock: Clock) -> None:
     kaisa = make.member(world, "kaisa@example.org", "Kaisa", network=network, role="contact")
     stranger = make.member(world, "stranger@example.org", "Stranger")
     for who in (ville, stranger):
-        with pytest.raises(MayNotMove), world.database.transaction() as db:
+        with pytest.raises(MayNotChange), world.database.transaction() as db:
             moving.move_out(db, db.get_one(Post, said[1].id), "Muu", who)
     with world.database.transaction() as db:
         moving.move_out(db, db.get_one(Post, said[1].id), "Muu", kaisa)
@@ -126,3 +129,126 @@ def test_who_still_has_the_old_place_before_them_writes_to_the_new_one(world: Wo
         moving.move_to(db, db.get_one(Post, late.id), said[0].thread_id, anna)
     assert rows(world, f"SELECT thread_id FROM posts WHERE id = {late.id}") == [(other.thread_id,)]
     assert apart != other.thread_id
+
+
+def test_what_was_moved_by_hand_says_so(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 3)
+    other = make.post(world, network, anna, subject="Toka", landed_by="new")
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, said[1].id), other.thread_id, anna)
+    assert rows(world, "SELECT landed_by, landed_because FROM posts ORDER BY id") == [
+        (None, ""), ("moved", "moved by hand"), (None, ""), ("new", ""),
+    ]  # fmt: skip
+    assert rows(world, "SELECT changes FROM threads ORDER BY id") == [(1,), (1,)]
+
+
+def test_an_orphan_tells_what_found_its_place(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 2)
+    with world.database.transaction() as db:
+        db.get_one(Post, said[1].id).awaits = "<late@example.org>"
+    make.post(world, network, anna, thread_id=said[0].thread_id, message_id="<late@example.org>")
+    assert rows(world, f"SELECT landed_by, landed_because FROM posts WHERE id = {said[1].id}") == [
+        ("reference", "what it answers came later")
+    ]
+    assert rows(world, "SELECT changes FROM threads") == [(1,)]
+
+
+def test_an_author_who_has_left_moves_nobody_else(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 2)
+    with world.database.transaction() as db:
+        memberships.leave(db, network, anna)
+    with world.database.reading() as db:
+        post = db.get_one(Post, said[0].id)
+        assert (moving.may_change(db, post, anna), moving.may_move(db, post, anna)) == (True, False)
+    with pytest.raises(MayNotChange), world.database.transaction() as db:
+        moving.move_out(db, db.get_one(Post, said[0].id), "Muu", anna)
+
+
+def test_a_move_is_taken_back_and_leads_nobody_in_circles(world: World, clock: Clock) -> None:
+    """There, back, and the other way round: no thread may lead on to one that leads to it."""
+    network, anna, said = talk(world, clock, 1)
+    first, second = said[0], make.post(world, network, anna, subject="Toka")
+    here, there = first.thread_id, second.thread_id
+    with world.database.transaction() as db:
+        subscriptions.mute(db, threads.find_thread(db, here), anna, world.clock())
+
+    def move(post: Post, to: int) -> None:
+        with world.database.transaction() as db:
+            moving.move_to(db, db.get_one(Post, post.id), to, anna)
+
+    def standing() -> list[tuple[object, ...]]:
+        return rows(world, "SELECT posts, moved_to_id FROM threads ORDER BY id")
+
+    move(first, there)
+    assert standing() == [(0, there), (2, None)]
+    move(first, here)
+    assert standing() == [(1, None), (1, None)]
+    with world.database.reading() as db:
+        assert subscriptions.state(db, here, anna.id) == "mute"
+    move(second, here)
+    assert standing() == [(2, None), (0, here)]
+    move(second, there)
+    move(first, there)
+    assert standing() == [(0, there), (2, None)]
+
+
+def test_a_whole_thread_goes_back_into_the_one_that_led_to_it(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 1)
+    third = make.post(world, network, anna, subject="Kolmas")
+    with world.database.transaction() as db:
+        second = moving.move_out(db, db.get_one(Post, said[0].id), "Toka", anna).id
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, said[0].id), said[0].thread_id, anna)
+    assert rows(world, "SELECT id, moved_to_id FROM threads ORDER BY id") == [
+        (said[0].thread_id, None), (third.thread_id, None), (second, said[0].thread_id),
+    ]  # fmt: skip
+
+
+def test_places_to_move_to(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 1)
+    old = make.post(world, network, anna, subject="hiljainen TIETO", sent_at=said[0].sent_at - timedelta(days=9))
+    new, gone = (make.post(world, network, anna, subject=subject) for subject in ("Äänestys", "Pois"))
+    talous = make.network(world, "talous", name="Talous")
+    make.post(world, talous, make.member(world, "eeva@example.org", "Eeva", network=talous))
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, gone.id), new.thread_id, anna)
+    with world.database.reading() as db:
+        of_first = moving.places(db, db.get_one(Post, said[0].id))
+        assert [row.id for row in of_first] == [old.thread_id, new.thread_id], "the same subject, then the latest"
+        of_gone = moving.places(db, db.get_one(Post, gone.id))
+        assert of_gone[0].id == gone.thread_id, "where it came from"
+        assert [row.id for row in moving.places(db, db.get_one(Post, said[0].id), "ÄÄNES")] == [new.thread_id]
+        assert not moving.places(db, db.get_one(Post, said[0].id), "ään pois")
+
+
+def test_what_answers_from_another_discussion_shows_no_number_of_it(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 2)
+    other = make.post(world, network, anna, subject="Toka")
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, said[1].id), other.thread_id, anna)
+    with world.database.reading() as db:
+        assert [row.parent_number for row in threads.posts_in(db, other.thread_id).rows] == [None, None]
+
+
+def test_an_answer_that_is_being_written_is_not_left_behind(world: World, clock: Clock) -> None:
+    """The mover waits for it, and so does not take the thread for empty."""
+    network, anna, said = talk(world, clock, 1)
+    other = make.post(world, network, anna, subject="Toka")
+
+    def move() -> None:
+        with world.database.transaction() as db:
+            moving.move_to(db, db.get_one(Post, said[0].id), other.thread_id, anna)
+
+    mover = threading.Thread(target=move)
+    with world.database.transaction() as db:
+        db.get_one(Network, network.id, with_for_update=True)
+        mover.start()
+        time.sleep(0.3)
+        answer = Draft(
+            network_id=network.id, author_id=anna.id, text="Ehdin vielä", message_id="<late@example.org>",
+            came_by="web", sent_at=clock.now, language="fi", thread_id=said[0].thread_id,
+        )  # fmt: skip
+        posts.accept(db, answer, clock.now)
+    mover.join()
+    assert numbers(world, said[0].thread_id) == [(1, "Ehdin vielä")]
+    assert rows(world, f"SELECT posts, moved_to_id FROM threads WHERE id = {said[0].thread_id}") == [(1, None)]

@@ -15,6 +15,7 @@ from forum.tables import Network, Post, Thread
 from forum.text import excerpt
 from forum.threads import PAGE
 from forum.web import page
+from forum.web.absence import away_until
 from forum.web.paths import page_of, post_path, thread_path
 from forum.web.posts import shown
 from forum.web.visit import Visit
@@ -130,16 +131,18 @@ def _version(visit: Visit, thread: Thread) -> tuple[object, ...]:
         thread.posts,
         thread.last_post_at,
         thread.locked_at,
-        visit.member and visit.member.id,
+        thread.changes,
+        visit.member and (visit.member.id, visit.member.coordinates),
         visit.language,
         visit.time_zone,
         visit.unread_since,
+        away_until(visit),
     )
 
 
 def _whole_page(visit: Visit, thread: Thread, network: Network, mine: Standing) -> Response:
     after = visit.asked_number("after")
-    found, more = shown(visit, thread, after, may_reply=_may_reply(thread, network, mine))
+    found, more = shown(visit, thread, after, mine.role, may_reply=_may_reply(thread, network, mine))
     answered = _answered(visit, thread) if visit.asked("reply") else None
     return page.render(
         visit,
@@ -153,6 +156,7 @@ def _whole_page(visit: Visit, thread: Thread, network: Network, mine: Standing) 
         after=after,
         is_last_page=not more,
         mine=mine,
+        away_until=away_until(visit),
         may_reply=_may_reply(thread, network, mine),
         owner=visit.mail_address(network.slug, "owner"),
         will_reach=_will_reach(visit, network.id, thread.id, mine) if _may_reply(thread, network, mine) else 0,
@@ -165,7 +169,7 @@ def _whole_page(visit: Visit, thread: Thread, network: Network, mine: Standing) 
 def _new_posts(visit: Visit, thread: Thread, network: Network, mine: Standing) -> str:
     """Only the posts after a number: what the script asks for while someone reads."""
     after = visit.asked_number("posts")
-    found, _ = shown(visit, thread, after, may_reply=_may_reply(thread, network, mine))
+    found, _ = shown(visit, thread, after, mine.role, may_reply=_may_reply(thread, network, mine))
     return "".join(post["html"] for post in found)
 
 
@@ -177,8 +181,10 @@ def _may_reply(thread: Thread, network: Network, mine: Standing) -> bool:
 def _will_reach(visit: Visit, network_id: int, thread_id: int | None, mine: Standing) -> int:
     """To how many besides oneself. Counted once a minute: in a large network counting takes longer than all else."""
     key = ("reach", network_id, thread_id, int(visit.now.timestamp()) // 60)
-    wanting = visit.site.fragments.made(key, lambda: str(outbox.count_wanting(visit.db, network_id, thread_id)))
-    return max(0, int(wanting) - mine.wants_mail)
+    wanting = visit.site.fragments.made(
+        key, lambda: str(outbox.count_wanting(visit.db, network_id, visit.now, thread_id))
+    )
+    return max(0, int(wanting) - (mine.wants_mail and not away_until(visit)))
 
 
 def _answered(visit: Visit, thread: Thread) -> Post | None:

@@ -1,4 +1,4 @@
-"""Receipts for who wants them, and absences."""
+"""Receipts for who wants them, absences, and a count of changes in threads."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,4 +21,8 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("away_until IS NOT NULL"),
         postgresql_where=sa.text("away_until IS NOT NULL"),
+    )
+    op.add_column(
+        "threads",
+        sa.Column("changes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
     )
