@@ -2,22 +2,23 @@
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
-from forum.errors import ChoiceUnclear, NotAMember, Refusal
+from forum.errors import AbsenceUnclear, AnswerUnclear, ChoiceUnclear, NotAMember, NothingAnswered, Refusal
+from mailbridge import absence_words, commands
+from mailbridge.absence_words import Period
 from mailbridge.addresses import Target
+from mailbridge.commands import Said, own_words
 from mailbridge.letter import Letter
 
 LandedBy = Literal["token", "reference", "thread-index", "marker", "subject", "new"]
 
-MUTE = frozenset({"mute", "vaimenna", "tysta"})
-FOLLOW = frozenset({"follow", "seuraa", "följ"})
-LEAVE = frozenset({"leave", "poistu", "lämna"})
+ANSWERS_TO_INVITATIONS = frozenset({"REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"})  # RFC 5546 1.4
 YES = frozenset({"yes", "yep", "ok", "kyllä", "joo", "juu", "ja", "jo", "japp"})
 NO = frozenset(
     "no nope not never don't didn't isn't wasn't ei en emme eivät älkää nej inte ej icke aldrig".split()  # noqa: SIM905
 )
-COMMANDS = {**dict.fromkeys(MUTE, "mute"), **dict.fromkeys(FOLLOW, "follow"), **dict.fromkeys(LEAVE, "leave")}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Known:
     id: int
     thread_id: int
     message_id: str = ""
+    author_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Facts:
     token_post: Known | None = None
     clues: Clues = Clues()
     own_domain: str = ""
+    today: date = date.min  # where the sender lives
+    is_away: bool = False  # or will be
     doubt: str = ""  # why there is no proof, when that was looked into
     claimant_id: int | None = None  # whose personal address it came to, when its From is nobody's and may become theirs
     is_holder: bool = False  # the sender of the held mail that this one confirms
@@ -103,11 +107,11 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Command:
-    """mute, follow, leave, help; `thread_id` for the first two."""
+    """What the mail asks for; `answered` for mute, follow and whole, `period` for away."""
 
-    name: str
-    thread_id: int | None = None
-    post_id: int | None = None  # the one that was answered
+    name: commands.Name
+    answered: Known | None = None
+    period: Period | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,14 @@ class Confirm:
     chosen: int | None = None
 
 
-Action = Accept | Hold | AskWhere | AskWhose | Ignore | Refuse | Command | PassOn | NoteBounce | Confirm
+@dataclass(frozen=True)
+class Disown:
+    """A held mail is not theirs, its member says, or the address is not."""
+
+    inbox_id: int
+
+
+Action = Accept | Hold | AskWhere | AskWhose | Ignore | Refuse | Command | PassOn | NoteBounce | Confirm | Disown
 
 
 def decide(letter: Letter, target: Target, facts: Facts) -> Action:
@@ -145,6 +156,8 @@ def decide(letter: Letter, target: Target, facts: Facts) -> Action:
         return PassOn("operator")
     if letter.auto:
         return Ignore(f"an automatic mail: {letter.auto}")
+    if letter.calendar_method in ANSWERS_TO_INVITATIONS:
+        return Ignore("an answer to an invitation in a calendar; it is kept whole")
     return _asked_for(letter, target, facts) or _post(letter, facts)
 
 
@@ -165,11 +178,30 @@ def _asked_for(letter: Letter, target: Target, facts: Facts) -> Action | None:
         return PassOn("join")
     if facts.claimant_id is not None:
         return AskWhose(facts.claimant_id, "it came to a personal reply address, from an address that nobody has")
+    said = commands.said(letter)
+    if said and said.name in ("help", "join"):
+        return Command("help") if said.name == "help" else PassOn("join")
     if facts.member_id is None:
         return Refuse(NotAMember(network=facts.network or "", owner=facts.owner))
     if target.kind == "leave":
         return Command("leave") if facts.proof != "none" else Hold("nothing proves who wants to leave")
-    return _word(letter, facts)
+    return _command(said, facts) if said and facts.proof != "none" else None
+
+
+def _command(said: Said, facts: Facts) -> Action | None:
+    """Only where we know who it is. What may as well be somebody's answer to a question is a post: “All.”, “Away on 12.3.”"""
+    answered = facts.token_post or facts.clues.referenced
+    if said.name == "away":
+        period = absence_words.period(said.line, facts.today)
+        unclear = None if answered else Refuse(AbsenceUnclear())
+        return Command("away", period=period) if period else unclear
+    if said.name == "whole":
+        return Command("whole", answered) if answered and answered.author_id == facts.member_id else None
+    if said.name == "back":
+        return Command("back") if facts.is_away else None
+    if said.name in ("mute", "follow"):
+        return Command(said.name, answered) if answered else Refuse(NothingAnswered(word=said.line))
+    return Command(said.name)
 
 
 def _answer(letter: Letter, inbox_id: int, facts: Facts) -> Action:
@@ -181,14 +213,16 @@ def _answer(letter: Letter, inbox_id: int, facts: Facts) -> Action:
         return Ignore("an answer to “was this you?” from someone else")
     if facts.choices:
         return _choice(letter, inbox_id, facts.choices)
-    if facts.is_claim:
-        return Confirm(inbox_id) if _says_yes(letter) else Ignore("the answer was no clear yes: it stays held")
-    return Ignore("the answer was no: it stays held") if _says_no(letter) else Confirm(inbox_id)
+    if _says_no(letter):
+        return Disown(inbox_id)
+    if facts.is_claim and not _says_yes(letter):
+        return Refuse(AnswerUnclear())
+    return Confirm(inbox_id)
 
 
 def _choice(letter: Letter, inbox_id: int, choices: tuple[int, ...]) -> Action:
     """The number that the question gave to each discussion; one more for a new one."""
-    said = re.match(r"\W*(\d{1,2})\b", _own_words(letter))
+    said = re.match(r"\W*(\d{1,2})\b", own_words(letter)[:200])
     number = int(said[1]) if said else 0
     if not 1 <= number <= len(choices) + 1:
         return Refuse(ChoiceUnclear())
@@ -208,22 +242,8 @@ def _says_yes(letter: Letter) -> bool:
 
 
 def _first_sentence(letter: Letter) -> list[str]:
-    own = "".join(part.text for part in letter.parts if part.kind == "own")[:500].strip()
+    own = own_words(letter)[:500].strip()
     return re.findall(r"[\w'’]+", re.split(r"[.!?\n]", own, maxsplit=1)[0].casefold().replace("’", "'"))
-
-
-def _word(letter: Letter, facts: Facts) -> Action | None:
-    """An answer of one word, whatever is quoted below it. Only where we know who it is and what it answers."""
-    name = COMMANDS.get(_own_words(letter))
-    answered = facts.token_post or facts.clues.referenced
-    if name is None or answered is None or facts.proof == "none":
-        return None
-    return Command(name) if name == "leave" else Command(name, answered.thread_id, answered.id)
-
-
-def _own_words(letter: Letter) -> str:
-    own = "".join(part.text for part in letter.parts if part.kind == "own")[:200]
-    return re.sub(r"[\s.!*_]+", " ", own).strip().casefold()
 
 
 def _post(letter: Letter, facts: Facts) -> Action:

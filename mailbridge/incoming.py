@@ -1,6 +1,5 @@
 """What came in: kept before it is answered for, then worked through to exactly one fate."""
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,27 +7,26 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
-from forum import attachments, members, networks, posts
+from forum import attachments, networks
 from forum.attachments import Upload
 from forum.db import Db
 from forum.errors import AddressNotFound, Refusal
 from forum.members import Recipient
 from forum.notices import owe_once_a_day
-from forum.tables import Inbox, Mail, Member, Network, Outbox, Post
+from forum.tables import Inbox, Mail, Outbox
 from forum.text import one_line
 from forum.world import World
 from mailbridge.addresses import Addresses, Target
 from mailbridge.arrival import Arrival
-from mailbridge.carry_out import Case, Fate, Hands, identity, is_address, plain_address
-from mailbridge.decide import Action, Facts, Known, decide
-from mailbridge.head import Head, split
-from mailbridge.held import confirm, is_answered_by
-from mailbridge.landing import clues
+from mailbridge.carry_out import Hands
+from mailbridge.case import Case, Fate, plain_address
+from mailbridge.decide import Action, decide
+from mailbridge.facts import FactFinder
+from mailbridge.held import confirm
 from mailbridge.letter import File, Letter
-from mailbridge.proof import denied
 from mailbridge.read import read
-from mailbridge.senders import Senders, is_owner
-from mailbridge.verify import Finding
+from mailbridge.senders import Senders
+from mailbridge.voice import Voice
 
 __all__ = ["Arrival", "Bridge", "Forecast"]
 
@@ -50,6 +48,7 @@ class Forecast:
     action: Action
     fate: Fate
     mails: int
+    refusal: Refusal | None = None
 
 
 class Bridge:
@@ -58,7 +57,9 @@ class Bridge:
     def __init__(self, world: World) -> None:
         self.world = world
         self.addresses = Addresses(world.settings.mail_domain, world.tokens)
-        self._hands = Hands(world, self.addresses)
+        self._facts = FactFinder(world, self.addresses)
+        self._voice = Voice(world, self.addresses)
+        self._hands = Hands(world, self.addresses, self._voice)
         self._senders = Senders(world)
 
     def check_recipient(self, address: str) -> None:
@@ -129,7 +130,7 @@ class Bridge:
         found: dict[Target | str, str] = {}
         for address in arrival.recipients:
             found.setdefault(self.addresses.read(address) or address, address)
-        return sorted(found.values(), key=lambda address: self._target(address).kind != "reply")
+        return sorted(found.values(), key=lambda address: self._facts.target(address).kind != "reply")
 
     def _claim(self) -> list[int]:
         now = self.world.clock()
@@ -150,7 +151,7 @@ class Bridge:
             mail = db.get_one(Mail, row.mail_id)
         letter = read(mail.raw)
         arrival = Arrival(mail.envelope_from, [row.recipient], mail.raw, mail.peer, mail.vouched)
-        finding = self._senders.look_at(letter, arrival, self._target(row.recipient))
+        finding = self._senders.look_at(letter, arrival, self._facts.target(row.recipient))
         if finding.try_later and self._put_off(inbox_id):
             return
         uploads = self._kept_files(letter)
@@ -162,14 +163,14 @@ class Bridge:
                     return
                 if row.tries > MAX_TRIES:
                     raise RuntimeError("given up after several tries that ended without a fate")
-                case = self._case(db, letter, row, mail, arrival, finding)
+                case = self._facts.case(db, letter, row, mail, arrival, finding)
                 action = decide(letter, case.target, case.facts)
                 self._settle(row, self._hands.carry_out(db, case, action, uploads))
         except Refusal as refusal:
             assert case is not None
             with self.world.database.transaction() as db:
                 row = db.get_one(Inbox, inbox_id, with_for_update=True)
-                self._settle(row, self._hands.tell_refusal(db, case, refusal))
+                self._settle(row, self._voice.refuse(db, case, refusal))
 
     def _put_off(self, inbox_id: int) -> bool:
         """Whether there is patience left."""
@@ -181,78 +182,17 @@ class Bridge:
         return False
 
     def _forecast(self, letter: Letter, arrival: Arrival, recipient: str) -> Forecast:
-        finding = self._senders.look_at(letter, arrival, self._target(recipient))
+        finding = self._senders.look_at(letter, arrival, self._facts.target(recipient))
         with self.world.database.rehearsal() as db:
             [row] = self._keep(db, Arrival(arrival.sender, [recipient], b"", arrival.peer, arrival.vouched))
             before = _owed(db)
-            case = self._case(db, letter, row, db.get_one(Mail, row.mail_id), arrival, finding)
-            action = decide(letter, case.target, case.facts)
+            case = self._facts.case(db, letter, row, db.get_one(Mail, row.mail_id), arrival, finding)
+            action, refused = decide(letter, case.target, case.facts), None
             try:
                 fate = self._hands.carry_out(db, case, action, [_measured(file) for file in letter.files])
             except Refusal as refusal:
-                fate = self._hands.tell_refusal(db, case, refusal)
-            return Forecast(case, action, fate, _owed(db) - before)
-
-    def _target(self, recipient: str) -> Target:
-        return self.addresses.read(recipient) or Target("network", recipient.partition("@")[0])
-
-    def _case(self, db: Db, letter: Letter, row: Inbox, mail: Mail, arrival: Arrival, finding: Finding) -> Case:
-        target = self._target(row.recipient)
-        author = members.by_address(db, letter.author.address) if letter.author.address else None
-        head, trusted = split(arrival.raw), self.world.settings.trusted_mta
-        is_unproven = not arrival.vouched and finding.proof == "none"  # a named sealer may know better
-        is_denied = is_unproven and denied(letter.author.address, head, trusted)
-        answered = posts.by_id(db, target.numbers[1]) if target.kind == "reply" else None
-        network = db.get(Network, answered.network_id) if answered else networks.by_slug(db, target.slug)
-        digest = hashlib.sha256(arrival.raw).hexdigest()
-        chosen = _as_known(posts.by_id(db, row.chosen)) if row.chosen else None
-        question = _question(db, target)
-        itself = [identity(letter, digest, self.addresses.domain)]
-        facts = Facts(
-            network=self._name(db, network, author),
-            owner=self.addresses.word(network.slug, "owner") if network else "",
-            member_id=author.id if author else None,
-            own_domain=self.addresses.domain,
-            proof=_proof(letter, target, author, arrival, finding, is_denied=is_denied),
-            doubt=f"dmarc=fail, says {trusted}" if is_denied else finding.because,
-            claimant_id=self._claimant(db, letter, target, author, head),
-            token_post=_as_known(answered),
-            clues=clues(db, self.world, letter, network, author.id if author else None),
-            is_holder=target.kind == "answer" and is_answered_by(db, target.numbers[0], author, letter.author.address),
-            is_claim=question is not None and question.asked_address is not None,
-            choices=tuple(question.candidates or ()) if question else (),
-            chosen=chosen,
-            is_chosen_new=row.chosen == 0,
-            is_known=network is not None and posts.by_message_id(db, network.id, itself) is not None,
-        )
-        return Case(
-            letter,
-            target,
-            facts,
-            network,
-            author,
-            row.id,
-            mail.id,
-            row.recipient,
-            mail.received_at,
-            digest,
-            unanswerable=_unanswerable(arrival, is_denied=is_denied),
-        )
-
-    def _name(self, db: Db, network: Network | None, author: Member | None) -> str | None:
-        """Of a private network others learn no more than what they wrote to."""
-        if network is None:
-            return None
-        return network.name if networks.may_know(db, network, author) else self.addresses.network(network.slug)
-
-    def _claimant(self, db: Db, letter: Letter, target: Target, author: Member | None, head: Head) -> int | None:
-        """The member whose personal address this came to, when its From is nobody's, and no address of our own."""
-        address = letter.author.address
-        if author or target.kind != "reply" or not head.is_by(address):
-            return None
-        if not is_address(address) or self.addresses.ours(address):
-            return None
-        return target.numbers[0] if members.is_free(db, address) and members.recipient(db, target.numbers[0]) else None
+                fate, refused = self._voice.refuse(db, case, refusal), refusal
+            return Forecast(case, action, fate, _owed(db) - before, refused)
 
     def _kept_files(self, letter: Letter) -> list[Upload]:
         """Before the transaction, since a disk is slow; what a machine sent becomes no post and needs no files."""
@@ -274,36 +214,6 @@ class Bridge:
     def _settle(self, row: Inbox, fate: Fate) -> None:
         row.fate, row.reason, row.worked_at = fate.fate, fate.reason, self.world.clock()
         row.network_id, row.member_id, row.post_id = fate.network_id, fate.member_id, fate.post_id
-
-
-def _question(db: Db, target: Target) -> Inbox | None:
-    """The mail that waits for this answer."""
-    row = db.get(Inbox, target.numbers[0]) if target.kind == "answer" else None
-    return row if row is not None and row.fate == "held" else None
-
-
-def _unanswerable(arrival: Arrival, *, is_denied: bool) -> str:
-    """An answer would reach somebody who has written nothing, or a machine (RFC 3834 2)."""
-    if arrival.by_smtp and not arrival.sender:
-        return "its envelope has no sender"
-    return "its From is forged" if is_denied else ""
-
-
-def _as_known(post: Post | None) -> Known | None:
-    return Known(post.id, post.thread_id, post.message_id) if post else None
-
-
-def _proof(
-    letter: Letter, target: Target, author: Member | None, arrival: Arrival, finding: Finding, *, is_denied: bool
-) -> str:
-    """A reply address may have been passed on: it proves nothing against what our own server found out."""
-    if arrival.vouched:
-        return "dmarc"
-    if is_denied:
-        return "none"
-    if author and is_owner(target, author.id) and split(arrival.raw).is_by(letter.author.address):
-        return "token"
-    return finding.proof
 
 
 def _measured(file: File) -> Upload:

@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import and_, exists, func, or_, select
 
-from forum import posts
+from forum import moving, posts
 from forum.db import Db
 from forum.tables import Network, Outbox, Post, Thread
 from forum.world import World
-from mailbridge.carry_out import sane_id
+from mailbridge.case import sane_id
 from mailbridge.decide import Clues, Known
 from mailbridge.letter import Letter
 from mailbridge.thread_index import conversation, thread_of
@@ -32,18 +32,19 @@ def clues(db: Db, world: World, letter: Letter, network: Network | None, member_
 
 def _referenced(db: Db, network_id: int, letter: Letter) -> Known | None:
     named = [each for each in (*letter.references, *letter.in_reply_to) if sane_id(each)]
-    return _known(posts.by_message_id(db, network_id, named)) if named else None
+    return known(posts.by_message_id(db, network_id, named)) if named else None
 
 
 def _indexed(db: Db, world: World, network_id: int, letter: Letter) -> Known | None:
-    """Our own index names the thread; a foreign one, the posts that came with it."""
+    """Our own index names the thread, wherever its posts are now; a foreign one, the posts that came with it."""
     guid = conversation(letter.thread_index)
     if guid is None:
         return None
     thread_id = thread_of(world.tokens, guid)
-    same = Post.thread_id == thread_id if thread_id is not None else Post.conversation == guid.hex()
+    thread = db.get(Thread, thread_id) if thread_id is not None else None
+    same = Post.thread_id == moving.now_at(db, thread).id if thread else Post.conversation == guid.hex()
     newest = select(Post).where(Post.network_id == network_id, same).order_by(Post.number.desc(), Post.id.desc())
-    return _known(db.scalar(newest.limit(1)))
+    return known(db.scalar(newest.limit(1)))
 
 
 def _marked(db: Db, world: World, network_id: int, letter: Letter) -> Known | None:
@@ -51,7 +52,7 @@ def _marked(db: Db, world: World, network_id: int, letter: Letter) -> Known | No
     for marker in letter.markers[:20]:
         post = _by_url(db, world, marker) if "://" in marker else posts.by_message_id(db, network_id, [marker])
         if post is not None and post.network_id == network_id:
-            return _known(post)
+            return known(post)
     return None
 
 
@@ -77,16 +78,16 @@ def _similar(db: Db, network_id: int, letter: Letter, member_id: int, now: datet
         .order_by(Thread.last_post_at.desc(), Thread.id.desc())
     )
     found = db.scalars(threads.limit(2)).all() if letter.topic else []
-    return tuple(known for thread_id in found if (known := _newest(db, thread_id)))
+    return tuple(post for thread_id in found if (post := _newest(db, thread_id)))
 
 
 def _newest(db: Db, thread_id: int) -> Known | None:
     newest = select(Post).where(Post.thread_id == thread_id).order_by(Post.number.desc()).limit(1)
-    return _known(db.scalar(newest))
+    return known(db.scalar(newest))
 
 
-def _known(post: Post | None) -> Known | None:
-    return Known(post.id, post.thread_id, post.message_id) if post else None
+def known(post: Post | None) -> Known | None:
+    return Known(post.id, post.thread_id, post.message_id, post.author_id) if post else None
 
 
 def _missing(db: Db, network_id: int, letter: Letter) -> str | None:

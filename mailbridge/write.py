@@ -82,16 +82,20 @@ class Writer:
         message["Date"] = format_datetime(mail.sent_at)
         for name, value in self._list_headers(mail, language):
             message[name] = value
+        _fill(message, *self.forms(mail, language), mail.enclosures)
+        message["Content-Language"] = ", ".join(dict.fromkeys((mail.language, language)))
+        sender = b"From: " + _mailbox(f"{mail.author}, {mail.network}", self._addresses.network(mail.slug))
+        return _rendered(message, [sender, *_ids(mail.message_id, mail.references)])
+
+    def forms(self, mail: PostMail, language: str) -> tuple[str, str]:
+        """The body as text and as HTML."""
         facts = {
             "post": mail,
             "moment": i18n.moment(mail.sent_at, language),
             "url": f"{self._base_url}/p/{mail.post_id}",
         }
         blocks = self._blocks("post", language, slug=mail.slug, **facts)
-        _fill(message, blocks, mail.enclosures)
-        message["Content-Language"] = ", ".join(dict.fromkeys((mail.language, language)))
-        sender = b"From: " + _mailbox(f"{mail.author}, {mail.network}", self._addresses.network(mail.slug))
-        return _rendered(message, [sender, *_ids(mail.message_id, mail.references)])
+        return blocks["text"], blocks["html"]
 
     def notice(self, kind: str, facts: dict[str, Any], to: Recipient, message_id: str, now: datetime) -> Rendered:
         """A whole mail for one person: `templates/mail/<kind>.jinja`. A machine wrote it and says so (RFC 3834 5)."""
@@ -103,7 +107,7 @@ class Writer:
         message["Date"] = format_datetime(now)
         message["Auto-Submitted"] = "auto-replied" if facts.get("answers") else "auto-generated"
         message["X-Parvi-Loop"] = self._addresses.domain
-        _fill(message, blocks, ())
+        _fill(message, blocks["text"], blocks["html"], ())
         message["Content-Language"] = to.language
         people = [b"From: " + _mailbox("Parvi", self._addresses.network(slug))]
         if reply_to := facts.get("reply_to"):
@@ -120,7 +124,7 @@ class Writer:
         message["Date"] = format_datetime(now)
         for name, value in self._digest_headers(digest):
             message[name] = value
-        _fill(message, blocks, ())
+        _fill(message, blocks["text"], blocks["html"], ())
         message["Content-Language"] = to.language
         help_address = self._addresses.word(digest.sections[0].slug, "help")
         people = [b"From: " + _mailbox("Parvi", help_address), b"Reply-To: " + _mailbox("", help_address)]
@@ -228,9 +232,9 @@ def _subject(mail: PostMail) -> str:
     return f"{'Re: ' if mail.number > 1 else ''}{tag}{mail.subject}"
 
 
-def _fill(message: EmailMessage, blocks: dict[str, str], enclosures: Sequence[Enclosure]) -> None:
-    message.set_content(flow(blocks["text"]), cte="quoted-printable", params={"format": "flowed"})
-    message.add_alternative(blocks["html"].strip() + "\n", subtype="html", cte="quoted-printable")
+def _fill(message: EmailMessage, text: str, html: str, enclosures: Sequence[Enclosure]) -> None:
+    message.set_content(flow(text), cte="quoted-printable", params={"format": "flowed"})
+    message.add_alternative(html.strip() + "\n", subtype="html", cte="quoted-printable")
     for file in enclosures:
         if file.data is not None:
             main, _, sub = file.media_type.partition("/")

@@ -12,6 +12,7 @@ import pytest
 from forum import errors
 from forum.__main__ import NOUNS, command_line
 from forum.settings import PREFIX, Settings
+from mailbridge import commands
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(
@@ -31,6 +32,8 @@ PURE = {
     "mailbridge.alignment",
     "mailbridge.arrival",
     "mailbridge.decide",
+    "mailbridge.commands",
+    "mailbridge.absence_words",
     "mailbridge.head",
     "mailbridge.thread_index",
     "mailbridge.proof",
@@ -207,3 +210,15 @@ def test_every_subcommand_is_documented() -> None:
     for name, command in every.items():
         for sub in getattr(command, "commands", {}):
             assert f"`parvi {name} {sub}" in documents(), f"{name} {sub}"
+
+
+def test_every_word_of_command_is_documented() -> None:
+    told = (ROOT / "docs" / "by-mail.md").read_text(encoding="utf-8")
+    cells = {
+        word.strip()
+        for line in told.splitlines()
+        if line.startswith("|")
+        for cell in line.split("|")
+        for word in cell.split(",")
+    }
+    assert {word for words in commands.WORDS.values() for word in words} <= cells

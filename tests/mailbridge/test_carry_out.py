@@ -11,7 +11,7 @@ from forum.tables import Outbox
 from forum.tokens import Tokens
 from forum.world import World
 from mailbridge.addresses import Addresses
-from mailbridge.carry_out import is_address, plain_address, sane_id
+from mailbridge.case import is_address, plain_address, sane_id
 from mailbridge.incoming import Bridge
 from mailbridge.outgoing import Outgoing
 from mailbridge.read import read

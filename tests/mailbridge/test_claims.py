@@ -195,7 +195,7 @@ NO_YES = [
 @pytest.mark.parametrize("text", [*NO_YES, "Mikä tämä on?", "Ok, not mine.", "Joo ei ole."])
 def test_only_a_clear_yes_is_one(bridge: Bridge, text: str) -> None:
     inbox_id = held(bridge)
-    assert answer(bridge, inbox_id, text=f"{text}\n").fate == "ignored"
+    assert answer(bridge, inbox_id, text=f"{text}\n").fate in ("refused", "command")
     assert (fate_of(bridge.world, inbox_id).fate, addresses(bridge.world)) == ("held", UNCLAIMED)
 
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from forum import posts
+from forum import moving, posts
 from forum.db import AnyRow
 from forum.errors import ChoiceUnclear
 from forum.i18n import translations
+from forum.tables import Member
 from forum.world import World
 from mailbridge.incoming import Bridge
 from mailbridge.thread_index import thread_index
 from tests import make
 from tests.conftest import Clock, rows
-from tests.mailbridge.mails import ADDRESS, bring, mail, owed_notices
+from tests.mailbridge.mails import ADDRESS, Fate, bring, mail, owed_notices
 
 VILLE = "Ville <ville@example.org>"
 
@@ -70,6 +71,59 @@ def test_the_strongest_clue_that_is_left_decides(bridge: Bridge, kept: tuple[str
     assert rows(bridge.world, f"SELECT landed_by FROM posts WHERE id = {landed.id}") == [(expected,)]
     assert (landed.thread_id == post.thread_id) == bool(kept)
     assert landed.parent_id == (post.id if kept else None)
+
+
+THREADS = ("Hiljainen tieto", "Kevätkokous", "Hiljainen tieto", "Vårmötet", "Re: Kevätkokous")
+HEADERS = ("to", "in_reply_to", "references", "thread_index", "subject", "quote")
+
+
+def test_headers_deleted_one_by_one_lead_nowhere_wrong(bridge: Bridge) -> None:
+    """Threads of like subjects, answered and answered again; of every two headers, too, that a program leaves out.
+
+    A mail lands in its own thread, or begins one, or its author is asked: never in another.
+    """
+    begun = [begin(bridge, subject, number) for number, subject in enumerate(THREADS)]
+    seen: dict[str, int] = {}
+    for number, first in enumerate(begun):
+        for missing in [(), *combinations(HEADERS, 1), *combinations(HEADERS, 2), *combinations(HEADERS, 5), HEADERS]:
+            what = f"{number}-{'-'.join(missing)}"
+            headers = {
+                "in_reply_to": first.message_id,
+                "references": f"<elsewhere@example.net> {first.message_id}",
+                "thread_index": outlooks(bridge, first.thread_id),
+            }
+            raw = mail(
+                VILLE,
+                subject="Ihan muuta" if "subject" in missing else f"VS: {first.subject}",
+                text="Näin me.\n" if "quote" in missing else quoted(bridge, first),
+                message_id=f"<{what}@example.org>",
+                **{name: value for name, value in headers.items() if name not in missing},
+            )
+            to = ADDRESS if "to" in missing else bridge.addresses.reply("viestijat", 2, first.id)
+            [fate] = bring(bridge, raw, to)
+            landing = _where(bridge, fate, first)
+            seen[landing] = seen.get(landing, 0) + 1
+            assert landing != "wrong", what
+            if len(missing) <= 1:
+                assert landing == "right", what
+    assert seen["asked"] > 0
+    assert seen["new"] > 0
+
+
+def _where(bridge: Bridge, fate: Fate, first: AnyRow) -> str:
+    if fate.fate == "held":
+        return "asked"
+    post = post_of(bridge.world, fate.post_id)
+    return "right" if post.thread_id == first.thread_id else "new" if post.number == 1 else "wrong"
+
+
+def test_an_index_leads_on_with_a_thread_that_was_moved(bridge: Bridge) -> None:
+    first, other = begin(bridge), begin(bridge, "Kevätkokous", 2)
+    with bridge.world.database.transaction() as db:
+        moving.move_to(db, posts.find_post(db, first.id), other.thread_id, db.get_one(Member, first.author_id))
+    raw = mail(VILLE, subject="x", message_id="<r@example.org>", thread_index=outlooks(bridge, first.thread_id))
+    [fate] = bring(bridge, raw)
+    assert post_of(bridge.world, fate.post_id).thread_id == other.thread_id
 
 
 def test_two_threads_of_one_subject_are_asked_about(bridge: Bridge) -> None:
