@@ -1,7 +1,7 @@
-"""Digests: who gets the new messages of their networks in one mail a day or a week, when, and which messages."""
+"""Digests: who gets the new messages of their networks in one mail a day, a week or an absence, when, and which messages."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -30,27 +30,52 @@ def owe_digests(db: Db, now: datetime, limit: int = BATCH) -> int:
     due = _due(db, now, limit)
     if due:
         modes = _modes(db, [row.id for row in due])
-        fresh = _fresh(db, [row.id for row in due if row.address], [row.id for row in due if _has_weekly(row, now)])
+        reached = [row for row in due if row.address and not is_away(row, now)]
+        over, back = ({row.id for row in reached if said(row, now)} for said in (_is_over, _is_back))
+        fresh = _fresh(db, reached, now)
         wanted = _wanted(fresh)
-        owed = [(_recipient(row), _facts(row, wanted[row.id])) for row in due if row.id in wanted]
+        owed = [(_recipient(row), _facts(row, wanted[row.id], row.id in back)) for row in due if row.id in wanted]
         owe_notices(db, "digest", now, owed)
         _cover(db, fresh)
-        _set_hours(db, {row.id: next_hour(now, row.time_zone, modes[row.id]) for row in due})
+        _end_absences(db, over)
+        _set_hours(db, {row.id: _hour(row, now, modes[row.id]) for row in due})
     return len(due)
+
+
+def is_away(who: Member | AnyRow, now: datetime) -> bool:
+    """Whether no mail of their networks goes to them now."""
+    begins, ends = who.away_from, who.away_until
+    return begins is not None and ends is not None and bool(begins <= now < ends)
 
 
 def follow_mode(db: Db, membership: Membership, before: str, now: datetime) -> None:
     """Who begins to get digests gets what is new from now on, and keeps what waits when only the rhythm changes."""
-    if membership.mode not in MODES:
-        return
     member = db.get_one(Member, membership.member_id)
-    with db.no_autoflush:  # locked before the membership, as in `owe_digests`: else each could wait for the other
-        db.refresh(member, ["digest_due_at"], with_for_update={"key_share": True})
-    if before not in MODES:
+    with db.no_autoflush:
+        lock(db, member)
+    digested = MODES if member.away_until is None else (*MODES, "each")
+    if membership.mode in digested and before not in digested:
         membership.digested_id = newest_post(db, membership.network_id)
-    hour = next_hour(now, member.time_zone, {membership.mode})
+    hour = around_absence(next_hour(now, member.time_zone, {membership.mode}), member)
     if hour and (member.digest_due_at is None or hour < member.digest_due_at):
         member.digest_due_at = hour
+
+
+def begin_keeping(db: Db, member_id: int) -> None:
+    """From now on also networks without digests know what their member has been told: posts that come until they leave
+    have their row in the outbox, and those that come while they are away have none."""
+    newest = select(func.coalesce(func.max(Post.id), 0)).where(Post.network_id == Membership.network_id)
+    db.execute(
+        update(Membership)
+        .where(Membership.member_id == member_id, Membership.mode.not_in(MODES))
+        .values(digested_id=newest.scalar_subquery())
+    )
+
+
+def lock(db: Db, member: Member) -> None:
+    """Their hour and absence as they are, and nobody else changes them. Before their memberships are changed, as in
+    `owe_digests`: else each could wait for the other."""
+    db.refresh(member, ["digest_due_at", "away_from", "away_until"], with_for_update={"key_share": True})
 
 
 def newest_post(db: Db, network_id: int) -> int:
@@ -68,6 +93,30 @@ def next_hour(now: datetime, time_zone: str, modes: set[str]) -> datetime | None
     return hour.astimezone(UTC)
 
 
+def around_absence(hour: datetime | None, who: Member | AnyRow) -> datetime | None:
+    """Where an hour would come after they have left, the first one after they are back: whatever their modes, there is one."""
+    begins, ends = who.away_from, who.away_until
+    if begins is None or ends is None or (hour and hour < begins):
+        return hour
+    return next_hour(ends, who.time_zone, {"daily"})
+
+
+def _hour(row: AnyRow, now: datetime, modes: set[str]) -> datetime | None:
+    """Who is back but has no address is looked at daily: what they missed waits until they have one."""
+    if _is_over(row, now):
+        return next_hour(now, row.time_zone, modes if row.address else {"daily"})
+    return around_absence(next_hour(now, row.time_zone, modes), row)
+
+
+def _is_over(row: AnyRow, now: datetime) -> bool:
+    return row.away_until is not None and bool(row.away_until <= now)
+
+
+def _is_back(row: AnyRow, now: datetime) -> bool:
+    """An absence that was taken back before it began is over, and they were never away."""
+    return _is_over(row, now) and bool(row.away_from < row.away_until)
+
+
 def _last_hour(now: datetime, time_zone: str) -> datetime:
     """The last 7:00 on the clock there. Adding days to it keeps the hour, also when summer time begins or ends."""
     here = now.astimezone(zone(time_zone))
@@ -81,7 +130,16 @@ def _due(db: Db, now: datetime, limit: int) -> Sequence[AnyRow]:
     Who has no address now keeps what is new until they have one.
     """
     return db.execute(
-        select(Member.id, Member.name, Member.language, Member.time_zone, Member.digest_due_at, Address.address)
+        select(
+            Member.id,
+            Member.name,
+            Member.language,
+            Member.time_zone,
+            Member.digest_due_at,
+            Member.away_from,
+            Member.away_until,
+            Address.address,
+        )
         .outerjoin(Address, and_(Address.member_id == Member.id, Address.gets_mail))
         .where(Member.digest_due_at <= now)
         .order_by(Member.digest_due_at, Member.id)
@@ -99,17 +157,26 @@ def _modes(db: Db, member_ids: Sequence[int]) -> Mapping[int, set[str]]:
 
 
 def _has_weekly(row: AnyRow, now: datetime) -> bool:
-    """Whether a Monday's hour has come since they were due: a Monday on which nothing ran is made up for on Tuesday."""
+    """Whether a Monday's hour has come since they were due: a Monday on which nothing ran is made up for on Tuesday. Who
+    is back waits for no Monday."""
+    if _is_back(row, now):
+        return True
     last = _last_hour(now, row.time_zone)
     monday = last - timedelta(days=(last.weekday() - MONDAY) % 7)
     return bool(monday.astimezone(UTC) >= row.digest_due_at)
 
 
-def _fresh(db: Db, member_ids: Sequence[int], weekly_ids: Sequence[int]) -> Sequence[AnyRow]:
+def _fresh(db: Db, due: Sequence[AnyRow], now: datetime) -> Sequence[AnyRow]:
     """Every post that these digests cover: member, network, post, and whether the member is to be told of it. By post."""
+    weekly_ids = [row.id for row in due if _has_weekly(row, now)]
+    absent_ids = [row.id for row in due if row.away_until is not None]
     digesting = and_(
-        Membership.member_id.in_(member_ids),
-        or_(Membership.mode == "daily", and_(Membership.mode == "weekly", Membership.member_id.in_(weekly_ids))),
+        Membership.member_id.in_([row.id for row in due]),
+        or_(
+            Membership.mode == "daily",
+            and_(Membership.mode == "weekly", Membership.member_id.in_(weekly_ids)),
+            and_(Membership.mode.not_in(MODES), Membership.member_id.in_(absent_ids)),
+        ),
     )
     beyond = [and_(Post.network_id == network_id, Post.id > low) for network_id, low in _with_news(db, digesting)]
     rows = [
@@ -133,11 +200,15 @@ def _with_news(db: Db, digesting: ColumnElement[bool]) -> list[tuple[int, int]]:
 
 
 def _told() -> AnySelect:
-    """Not of their own posts, nor of muted discussions, nor of what they get as a mail because they follow it."""
+    """Not of their own posts, nor of muted discussions, nor of what has come to them as a mail; of a network that they read
+    on the web only, what they follow."""
     here = and_(Subscription.thread_id == Post.thread_id, Subscription.member_id == Membership.member_id)
     mailed = and_(Outbox.post_id == Post.id, Outbox.member_id == Membership.member_id)
     wanted = and_(
-        Post.mails, Post.author_id != Membership.member_id, Subscription.muted.is_not(True), Outbox.id.is_(None)
+        Post.mails,
+        Post.author_id != Membership.member_id,
+        or_(Subscription.muted.is_(False), and_(Membership.mode != "none", Subscription.muted.is_(None))),
+        Outbox.id.is_(None),
     )
     return (
         select(Membership.member_id, Membership.network_id, Post.id, wanted.label("is_wanted"))
@@ -160,9 +231,10 @@ def _recipient(row: AnyRow) -> Recipient:
     return Recipient(row.address, row.name, row.language, row.id)
 
 
-def _facts(row: AnyRow, post_ids: Sequence[int]) -> dict[str, Any]:
-    """`more` is how many messages are new beside those in the mail."""
-    return {"posts": post_ids[-MOST:], "more": len(post_ids[:-MOST]), "time_zone": row.time_zone}
+def _facts(row: AnyRow, post_ids: Sequence[int], is_back: bool) -> dict[str, Any]:
+    """`more` is how many messages are new beside those in the mail; `is_back` says that it ends an absence."""
+    more = len(post_ids[:-MOST])
+    return {"posts": post_ids[-MOST:], "more": more, "time_zone": row.time_zone, "is_back": is_back}
 
 
 def _cover(db: Db, fresh: Sequence[AnyRow]) -> None:
@@ -176,6 +248,11 @@ def _cover(db: Db, fresh: Sequence[AnyRow]) -> None:
             statement.values(digested_id=bindparam("last")),
             [{"who": who, "where": where, "last": last} for (who, where), last in covered.items()],
         )
+
+
+def _end_absences(db: Db, member_ids: Iterable[int]) -> None:
+    ended = update(Member).where(Member.id.in_(member_ids)).values(away_from=None, away_until=None)
+    db.connection().execute(ended)
 
 
 def _set_hours(db: Db, hours: Mapping[int, datetime | None]) -> None:

@@ -3,9 +3,11 @@
 Refusal
 ├── NotFound      NetworkNotFound ThreadNotFound PostNotFound MemberNotFound AttachmentNotFound PageNotFound LinkNotValid
 │                 AddressNotFound
-├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken MayNotMove
+├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken MayNotChange
+│                 CoordinatorsOnly
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
-│                 SlugTaken ChoiceUnclear CodeWrong FormIncomplete FileUnreadable MailNotTaken
+│                 SlugTaken ChoiceUnclear AnswerUnclear AbsenceUnclear NothingAnswered CodeWrong FormIncomplete FileUnreadable MailNotTaken
+│                 MailMissing
 └── TooMany       TooManyCodes TooManyTries
 
 Doors turn the kind into a page, a mail or an exit status; anything else raised is a bug.
@@ -132,9 +134,14 @@ class BadToken(NotAllowed):
     instead = _("Send it as “Authorization: Bearer …”; “parvi token” makes one.")
 
 
-class MayNotMove(NotAllowed):
+class MayNotChange(NotAllowed):
     sentence = _("Only its author and the contact persons of %(network)s can change this message.")
     instead = _("Ask one of them.")
+
+
+class CoordinatorsOnly(NotAllowed):
+    sentence = _("Only coordinators can use this page.")
+    instead = _("Ask one of them to look for you.")
 
 
 class EmptyPost(Invalid):
@@ -183,6 +190,23 @@ class SlugTaken(Invalid):
     instead = _("Choose another short name.")
 
 
+class AnswerUnclear(Invalid):
+    sentence = _("Your answer is neither a clear yes nor a clear no.")
+    instead = _("Answer with one word: YES if the address is yours, NO if it is not.")
+
+
+class AbsenceUnclear(Invalid):
+    sentence = _("We could not tell from when to when you are away.")
+    instead = _(
+        "Give the first and the last day, like “away 1.7.–31.7.”; the last one is today or later, and they are at most a year apart."
+    )
+
+
+class NothingAnswered(Invalid):
+    sentence = _("Your mail says only “%(word)s”, but it answers no message, so we cannot tell which discussion you mean.")
+    instead = _("Answer a mail of that discussion with the same word.")
+
+
 class ChoiceUnclear(Invalid):
     sentence = _("Your answer names none of the discussions.")
     instead = _("Answer the question again, with one of its numbers and nothing else.")
@@ -206,6 +230,11 @@ class FileUnreadable(Invalid):
 class MailNotTaken(Invalid):
     sentence = _("The mail was not taken: %(why)s.")
     instead = _("Correct it, or try again in a moment.")
+
+
+class MailMissing(Invalid):
+    sentence = _("There is no mail to look at.")
+    instead = _("Paste its source, with its headers, or choose a file.")
 
 
 class TooManyCodes(TooMany):

@@ -3,14 +3,14 @@
 import gettext
 import io
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_interval, format_time
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -88,6 +88,18 @@ def short_moment(when: datetime, now: datetime, language: str, time_zone: str = 
     if here.year == today.year:
         return format_date(here, "d.M." if language == "fi" else "d MMM", locale=_locale(language))
     return format_date(here, "d.M.y" if language == "fi" else "d MMM y", locale=_locale(language))
+
+
+@lru_cache(1000)
+def day(when: date, language: str) -> str:
+    """ "31.7.2027", "31 juli 2027", "31 July 2027"."""
+    return format_date(when, "d.M.y" if language == "fi" else "d MMMM y", locale=_locale(language))
+
+
+@lru_cache(1000)
+def days(first: date, last: date, language: str) -> str:
+    """ "1.–31.7.2027", "1–31 juli 2027", "1–31 Jul 2027"; what both share is said once."""
+    return format_interval(first, last, "yMd" if language == "fi" else "yMMMd", locale=_locale(language))
 
 
 def size(number: int, language: str) -> str:

@@ -129,9 +129,10 @@ def set_language(db: Db, member: Member, language: str) -> None:
 def set_time_zone(db: Db, member: Member, time_zone: str) -> None:
     if time_zone not in available_timezones():
         raise BadChoice(given=time_zone, choices="Europe/Helsinki, Europe/Stockholm, …")
-    if member.digest_due_at:  # the hour stays the same on their clock
-        due_at = member.digest_due_at.astimezone(ZoneInfo(member.time_zone))
-        member.digest_due_at = due_at.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+    for hour in ("digest_due_at", "away_from", "away_until"):  # they stay the same on their clock
+        if (before := getattr(member, hour)) is not None:
+            there = before.astimezone(ZoneInfo(member.time_zone))
+            setattr(member, hour, there.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC))
     member.time_zone = ZoneInfo(time_zone).key
     db.flush()
 

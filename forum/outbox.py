@@ -4,29 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, insert, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from forum.db import AnySelect, Db
-from forum.tables import Address, Membership, Outbox, Post, Subscription, UtcDateTime
+from forum.tables import Address, Member, Membership, Outbox, Post, Subscription, UtcDateTime
 
 _told = aliased(Subscription)  # made once: an alias costs more to build than the query to run
 
 
 def owe_post(db: Db, post: Post, now: datetime) -> None:
     """One row for everyone who wants this post by mail, in one statement whatever their number."""
-    wanting = _wanting(post.network_id, post.thread_id, post.author_id)
+    wanting = _wanting(post.network_id, post.thread_id, post.author_id, now)
     owed = wanting.add_columns(literal(post.id), literal(now, UtcDateTime()))
     db.execute(insert(Outbox).from_select(["member_id", "post_id", "due_at"], owed, include_defaults=False))
 
 
-def count_wanting(db: Db, network_id: int, thread_id: int | None = None, author_id: int | None = None) -> int:
+def count_wanting(
+    db: Db, network_id: int, now: datetime, thread_id: int | None = None, author_id: int | None = None
+) -> int:
     """To how many a post would go: what the form says before it is sent. `thread_id` is None for a new thread."""
-    return db.scalar(select(func.count()).select_from(_wanting(network_id, thread_id, author_id).subquery())) or 0
+    return db.scalar(select(func.count()).select_from(_wanting(network_id, thread_id, author_id, now).subquery())) or 0
 
 
-def _wanting(network_id: int, thread_id: int | None, author_id: int | None) -> AnySelect:
-    """A thread followed wins over the network's mode, a muted one too; the author needs no copy."""
+def _wanting(network_id: int, thread_id: int | None, author_id: int | None, now: datetime) -> AnySelect:
+    """A thread followed wins over the network's mode, a muted one too; who is away gets a digest of both afterwards; the
+    author needs no copy."""
+    away = select(Member.id).where(Member.away_from <= now, Member.away_until > now)
     return (
         select(Membership.member_id)
         .join(Address, and_(Address.member_id == Membership.member_id, Address.gets_mail))
@@ -34,6 +38,7 @@ def _wanting(network_id: int, thread_id: int | None, author_id: int | None) -> A
         .where(
             Membership.network_id == network_id,
             Membership.member_id != author_id,
+            Membership.member_id.not_in(away),
             or_(_told.muted.is_(False), and_(Membership.mode == "each", _told.muted.is_(None))),
         )
     )
@@ -64,7 +69,7 @@ def deliveries(db: Db, post: Post) -> Deliveries:
         (and_(Outbox.id.is_not(None), Outbox.answer.is_not(None)), "deferred"),
         (Outbox.id.is_not(None), "waiting"),
         (_told.muted.is_(True), "muted"),
-        (and_(literal(post.mails), Membership.mode.in_(("daily", "weekly"))), "digest"),
+        (and_(literal(post.mails), or_(Membership.mode.in_(("daily", "weekly")), _told_after_absence(post))), "digest"),
         else_="web",
     )
     rows = db.execute(
@@ -88,6 +93,18 @@ def deliveries(db: Db, post: Post) -> Deliveries:
         waiting=n.get("waiting", 0),
         deferred=n.get("deferred", 0),
         bounced=n.get("bounced", 0),
+    )
+
+
+def _told_after_absence(post: Post) -> ColumnElement[bool]:
+    """Who wanted each message and was owed none of this one: they are away, or a digest has covered it since."""
+    absent = select(Member.id).where(Member.away_until.is_not(None))
+    return and_(
+        or_(
+            and_(Membership.mode == "each", Membership.joined_at <= post.sent_at),
+            and_(_told.muted.is_(False), _told.since <= post.sent_at),
+        ),
+        or_(Membership.digested_id >= post.id, Membership.member_id.in_(absent)),
     )
 
 

@@ -54,12 +54,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Digest:
-    """One member's. `stops` are their tokens for stopping a network's mail, by slug; `more` new posts found no room."""
+    """One member's. `stops` are their tokens for stopping a network's mail, by slug; `more` new posts found no room;
+    `is_back` says that they were away."""
 
     sections: Sequence[Section]
     stops: Mapping[str, str]
     more: int
     time_zone: str
+    is_back: bool = False
 
     @property
     def count(self) -> int:

@@ -49,7 +49,8 @@ class Variants:
         stops = {
             part.slug: self._world.tokens.make("unsubscribe", part.network_id, to.member_id or 0) for part in sections
         }
-        return Digest(sections, stops, notice.facts["more"], notice.facts["time_zone"])
+        facts = notice.facts
+        return Digest(sections, stops, facts["more"], facts["time_zone"], facts.get("is_back", False))
 
     def _load_items(self, post_ids: list[int], room: int) -> None:
         files = attachments.of_posts(self._db, post_ids)

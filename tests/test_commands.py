@@ -169,6 +169,14 @@ def test_a_mail_is_taken_and_told_about(settled: Parvi) -> None:
     assert settled.facts("mail", "retry")["tried"] == 0
 
 
+def test_a_rehearsal_tells_what_happens_at_each_address(settled: Parvi) -> None:
+    settled("network", "add", "talous", "--name", "Talous")
+    settled.write("m.eml", MAIL.replace("To: ", "To: talous@lists.example.org, "))
+    said = settled("mail", "explain", "m.eml", "--trusted")
+    assert "at talous@lists.example.org: refused: You are not a member of Talous." in said
+    assert "at viestijat@lists.example.org: posted: it answers nothing that is here" in said
+
+
 def test_a_mail_to_nobody_is_refused(settled: Parvi) -> None:
     settled.write("m.eml", MAIL)
     assert "Nobody gets mail at nope@lists.example.org." in settled(

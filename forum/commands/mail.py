@@ -1,7 +1,6 @@
 """`parvi mail ...`: put a mail in, tell what would become of one, see what came in, try again what failed."""
 
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,15 +8,12 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from forum import language, text
 from forum.commands import Json, say, world
 from forum.errors import BadChoice, FileUnreadable
 from forum.tables import Inbox, Mail, Network, Post
 from forum.world import World
-from mailbridge.decide import Accept
-from mailbridge.incoming import Arrival, Bridge, Forecast
-from mailbridge.letter import Letter
-from mailbridge.quotes import own_text
+from mailbridge.explain import addressed_to, explained, nobody
+from mailbridge.incoming import Arrival, Bridge
 from mailbridge.read import read
 
 FATES = ("posted", "held", "command", "signup", "bounce", "ignored", "refused", "failed", "waiting")
@@ -49,7 +45,7 @@ def inject(
     raw = _bytes(file)
     with world() as here:
         bridge = Bridge(here)
-        recipients = _recipients(bridge, read(raw), to)
+        recipients = addressed_to(bridge, read(raw), to) or [nobody(bridge)]
         for recipient in recipients:
             bridge.check_recipient(recipient)
         for inbox_id in bridge.store(Arrival(sender, recipients, raw, "inject", vouched=trusted)):
@@ -68,7 +64,7 @@ def explain(
     with world() as here:
         bridge = Bridge(here)
         for file in files:
-            facts = _explained(bridge, _bytes(file), to, trusted)
+            facts = explained(bridge, _bytes(file), to, trusted)
             say(_in_words(file, facts), facts, as_json)
 
 
@@ -122,49 +118,6 @@ def _bytes(file: Path) -> bytes:
         raise FileUnreadable(file=file.name, why=f"{error.strerror}") from None
 
 
-def _recipients(bridge: Bridge, letter: Letter, to: Sequence[str] | None) -> list[str]:
-    """Those said, or those of ours that the mail names."""
-    named = [person.address for person in letter.to if bridge.addresses.ours(person.address)]
-    return list(to or named or [f"nobody@{bridge.addresses.domain}"])
-
-
-def _explained(bridge: Bridge, raw: bytes, to: Sequence[str] | None, trusted: bool) -> dict[str, Any]:
-    letter, forecasts = bridge.explain(Arrival("", _recipients(bridge, read(raw), to), raw, "explain", vouched=trusted))
-    first = forecasts[0]
-    shown = own_text(letter.parts)
-    return {
-        **_landing(first),
-        "author": {"name": letter.author.name, "address": letter.author.address},
-        "subject": letter.subject,
-        "parts": [{"kind": part.kind, "text": part.text} for part in letter.parts],
-        "html": text.from_mail(shown),
-        "forwarded_from": letter.forwarded_from.address if letter.forwarded_from else None,
-        "attachments": [{"name": file.name, "type": file.media_type, "size": len(file.data)} for file in letter.files],
-        "language": language.detect(
-            shown, letter.language or (first.case.network.language if first.case.network else "en")
-        ),
-        "proof": first.case.facts.proof,
-        "auto": bool(letter.auto),
-        "bounced": [{"address": bounced.address, "permanent": bounced.permanent} for bounced in letter.bounced],
-        "would_mail": sum(forecast.mails for forecast in forecasts),
-    }
-
-
-def _landing(forecast: Forecast) -> dict[str, Any]:
-    """As `inject` tells it; what is not there yet has no number."""
-    action, network = forecast.action, forecast.case.network
-    posted = action if isinstance(action, Accept) and forecast.fate.fate == "posted" else None
-    return {
-        "fate": forecast.fate.fate,
-        "reason": forecast.fate.reason,
-        "network": network.slug if network else None,
-        "thread": posted and posted.thread_id,
-        "post": None,
-        "parent": posted and posted.parent_id,
-        "landed_by": posted and posted.landed_by,
-    }
-
-
 def _fate(here: World, inbox_id: int) -> dict[str, Any]:
     query = (
         select(Inbox.fate, Inbox.reason, Network.slug, Post.thread_id, Inbox.post_id, Post.parent_id, Post.landed_by)
@@ -187,5 +140,8 @@ def _in_words(file: Path, facts: dict[str, Any]) -> str:
         lines.append(
             f"  lands by {facts['landed_by']} in {facts['network']}, thread {facts['thread'] or '(a new one)'}"
         )
+    outcomes = [step for step in facts["steps"] if step["asked"] == "outcome"]
+    if len(outcomes) > 1:
+        lines += [f"  at {step['to']}: {step['found']['fate']}: {step['found']['reason']}" for step in outcomes]
     lines += [f"  {part['kind']:9} {len(part['text'].splitlines())} lines" for part in facts["parts"]]
     return "\n".join([*lines, f"  mails that would go out: {facts['would_mail']}"])

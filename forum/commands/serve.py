@@ -23,6 +23,7 @@ from forum.settings import Settings, SettingsWrong, host_port, read_settings
 from forum.web.app import create_app
 from forum.world import World, open_world
 from mailbridge.door import Door, lmtp_server, smtp_server
+from mailbridge.explain import explained
 from mailbridge.incoming import Bridge
 from mailbridge.worker import work as work_until
 
@@ -71,7 +72,8 @@ def run(settings: Settings) -> None:
 
 
 async def run_web(world: World, sockets: list[socket.socket], stop: asyncio.Event) -> None:
-    app = create_app(world, Bridge(world).confirm_held)
+    bridge = Bridge(world)
+    app = create_app(world, bridge.confirm_held, partial(explained, bridge))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S, lifespan="off",
                             proxy_headers=True, server_header=False)  # fmt: skip
     server = _Uvicorn(config)

@@ -9,14 +9,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from forum.web import (
+    absence,
     api,
     attachments,
+    desk,
     dev,
     door,
+    folding,
     front,
     health,
     held,
     members,
+    moving,
     networks,
     posts,
     sign_in,
@@ -25,7 +29,7 @@ from forum.web import (
     unsubscribe,
 )
 from forum.web.door import View, Views, endpoint
-from forum.web.visit import Site
+from forum.web.visit import Explain, Site
 from forum.world import World
 
 
@@ -62,8 +66,13 @@ ROUTES = [
     at("/n/{slug}/{thread:id}", threads.show_thread, threads.write_reply),
     at("/p/{post:id}", posts.show_post),
     at("/p/{post:id}/mails", posts.show_deliveries),
+    at("/p/{post:id}/whole", folding.show_whole),
+    at("/p/{post:id}/change", moving.show_change, moving.change),
+    at("/c/{token}", moving.show_change_by_link, moving.change_by_link),
     at("/a/{attachment:id}", attachments.show_file),
     at("/me", members.show_me, members.change),
+    at("/me/receipts", act=members.choose_receipts),
+    at("/me/absence", members.show_me, absence.change),
     at("/language", act=members.choose_language),
     at("/sign-in", sign_in.show_address, sign_in.send_code),
     at("/sign-in/code", sign_in.show_code, sign_in.enter, refused=sign_in.note_wrong_try),
@@ -71,6 +80,7 @@ ROUTES = [
     at("/sign-out/everywhere", act=sign_in.leave_everywhere),
     at("/u/{token}", unsubscribe.show_unsubscribe, unsubscribe.unsubscribe, from_anywhere=True),
     at("/held/{token}", held.show_held, held.confirm, outside=True),
+    at("/desk/mail", desk.show_mail, desk.rehearse_mail, outside=True, keeps_files=False),
     at("/health", health.show_health),
     Route("/static/{file}", static_files.show_file),
 ]
@@ -84,11 +94,14 @@ DEV = [
 ]
 
 
-def create_app(world: World, confirm_held: Callable[[int], None] | None = None) -> Starlette:
-    """`confirm_held` works a held mail through again, given the id of its inbox row; the roof hands it in."""
+def create_app(
+    world: World, confirm_held: Callable[[int], None] | None = None, explain: Explain | None = None
+) -> Starlette:
+    """What only the bridge can do, the roof hands in: `confirm_held` works a held mail through again, given the id of its
+    inbox row; `explain` tells what would become of a mail, given its bytes, its recipients, and whether it is vouched for."""
     routes = [*ROUTES, *API, *(DEV if world.settings.demo else [])]
     app = Starlette(routes=routes, exception_handlers={404: _nowhere, 405: _nowhere})
-    app.state.site = Site(world, confirm_held)
+    app.state.site = Site(world, confirm_held, explain)
     app.router.redirect_slashes = False
     return app
 

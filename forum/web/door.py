@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from forum import members, sign_in
-from forum.attachments import Upload
 from forum.db import Db
 from forum.errors import BadToken, PageNotFound, Refusal
 from forum.i18n import best_language
@@ -36,6 +35,7 @@ class Views:
     act: View | None = None
     refused: Callable[[Visit, Refusal], None] | None = None  # what to note of a refusal, in a transaction of its own
     outside: bool = False  # `act` opens its own transactions, or talks to the network
+    keeps_files: bool = True  # else `act` only looks at what is uploaded
     from_anywhere: bool = False  # a mail program may press this button (RFC 8058)
     api: bool = False  # JSON in and out, a token instead of a cookie
     path: str = ""  # the route's pattern: a real path may have a token in it, which is for no log
@@ -97,7 +97,7 @@ def _write(views: Views, request: Request, site: Site, sent: forms.Sent | Refusa
         form = Form(sent.fields, json=sent.json)
         if not views.api and not views.from_anywhere:
             forms.check_origin(request, site.world.settings.base_url)
-        return _act(views, request, site, replace(form, uploads=_kept(views, request, site, sent)))
+        return _act(views, request, site, _with_files(views, request, site, form, sent))
     except Refusal as refusal:
         return _refused(views, request, site, form, refusal)
 
@@ -112,13 +112,16 @@ def _act(views: Views, request: Request, site: Site, form: Form) -> Response:
         return _run(views.act, replace(visit, form=form), views)
 
 
-def _kept(views: Views, request: Request, site: Site, sent: forms.Sent) -> list[Upload]:
+def _with_files(views: Views, request: Request, site: Site, form: Form, sent: forms.Sent) -> Form:
     """Only a member's files are kept; a stranger cannot fill the disk."""
     if not sent.files:
-        return []
+        return form
     with _visit(views, request, site) as visit:
-        is_member = visit.member is not None
-    return sent.keep_files(site.world.files) if is_member else []
+        if visit.member is None:
+            return form
+    if not views.keeps_files:
+        return replace(form, looked_at=sent.read_files())
+    return replace(form, uploads=sent.keep_files(site.world.files))
 
 
 def _refused(views: Views, request: Request, site: Site, form: Form, refusal: Refusal) -> Response:

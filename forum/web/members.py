@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from forum import i18n, members, memberships
 from forum.tables import Organisation
-from forum.web import page
+from forum.web import absence, page
 from forum.web.visit import Visit
 
 NEAR = ("Europe/Helsinki", "Europe/Mariehamn", "Europe/Stockholm", "Europe/Oslo", "Europe/Tallinn", "UTC")
@@ -22,6 +22,7 @@ def show_me(visit: Visit) -> Response:
         addresses=members.addresses_of(visit.db, member.id),
         networks=i18n.by_name(memberships.of_member(visit.db, member.id)),
         modes=memberships.MODES,
+        absence=absence.said(visit),
         near=NEAR,
         far=sorted(
             zone for zone in available_timezones() if "/" in zone and zone not in NEAR and not zone.startswith("Etc/")
@@ -34,6 +35,11 @@ def change(visit: Visit) -> Response:
     members.set_language(visit.db, member, visit.form["language"])
     members.set_time_zone(visit.db, member, visit.form["time_zone"])
     return page.redirect("/me")
+
+
+def choose_receipts(visit: Visit) -> Response:
+    visit.signed_in.receipts = bool(visit.form["receipts"])
+    return page.redirect("/me#receipts")
 
 
 def choose_language(visit: Visit) -> Response:

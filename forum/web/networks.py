@@ -8,6 +8,7 @@ from forum import i18n, memberships, networks, threads
 from forum.db import AnyRow
 from forum.tables import Membership, Network
 from forum.web import page
+from forum.web.absence import away_until
 from forum.web.threads import listed
 from forum.web.visit import Visit
 from forum.web.words import KINDS, LANGUAGES
@@ -43,6 +44,7 @@ def show_network(visit: Visit) -> Response:
         private=network.visibility != "public",
         network=network,
         membership=membership_of(visit, network),
+        away_until=away_until(visit),
         contacts=networks.contacts_of(visit.db, network.id),
         members=networks.count_members(visit.db, network.id),
         owner=visit.mail_address(network.slug, "owner"),

@@ -30,10 +30,12 @@ PRIVATE, VARY = "private, no-cache", "Cookie, Accept-Language"
 AT_FIELD: dict[type[Refusal], str] = {  # where a refusal's sentence stands; elsewhere it stands above the form
     errors.EmptyPost: "text",
     errors.TextTooLong: "text",
+    errors.MailMissing: "text",
     errors.SubjectMissing: "subject",
     errors.UploadTooLarge: "files",
     errors.BadAddress: "address",
     errors.CodeWrong: "code",
+    errors.AbsenceUnclear: "last",
 }
 log = logging.getLogger("parvi.web")
 
@@ -166,6 +168,7 @@ def environment(language: str) -> jinja2.Environment:
         kind=lambda kind: said(words.KINDS[kind]),
         mode=lambda mode: said(words.MODES[mode]),
         mode_said=lambda mode: said(words.MODES_SAID[mode]),
+        landed=lambda how: said(words.LANDED[how]) if how in words.LANDED else "",
         size=lambda number: i18n.size(number, language),
         in_words=lambda refusal: said(refusal.sentence) % refusal.facts,
         instead=lambda refusal: said(refusal.instead) % refusal.facts,

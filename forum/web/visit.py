@@ -17,6 +17,8 @@ from forum.tables import Member
 from forum.web.fragments import Fragments
 from forum.world import World
 
+Explain = Callable[[bytes, Sequence[str], bool], Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class Site:
@@ -24,15 +26,17 @@ class Site:
 
     world: World
     confirm_held: Callable[[int], None] | None = None
+    explain: Explain | None = None
     fragments: Fragments = field(default_factory=Fragments)
 
 
 @dataclass(frozen=True)
 class Form:
-    """What was sent: fields as text, files already kept, or a JSON object."""
+    """What was sent: fields as text, files already kept, or only looked at, or a JSON object."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     uploads: Sequence[Upload] = ()
+    looked_at: Sequence[bytes] = ()
     json: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> str:

@@ -18,6 +18,8 @@ from forum.settings import Settings
 from forum.tables import Network, Post, Table
 from forum.web.app import create_app
 from forum.world import World, open_world
+from mailbridge.explain import explained
+from mailbridge.incoming import Bridge
 from tests import make
 from tests.ports import free_port
 
@@ -37,9 +39,11 @@ class Site:
         thread = f"/n/viestijat/{self.post.thread_id}-hiljainen-tieto"
         mail = "/dev/mail/anna@example.org"
         stop = self.world.tokens.make("unsubscribe", self.network.id, 1)
+        change = self.world.tokens.make("change", 2, 1)
         return [
             "/", "/networks?q=nothing", "/networks?kind=theme", "/n/viestijat", "/n/viestijat/new", "/n/nowhere",
-            thread, f"{thread}?reply=1#reply", f"{thread}?after=50", "/p/1/mails", "/me", "/sign-in",
+            thread, f"{thread}?reply=1#reply", f"{thread}?after=50", "/p/1/mails",
+            "/p/2/whole", "/p/2/change", f"/c/{change}", "/me", "/desk/mail", "/sign-in",
             "/sign-in/code?address=a@example.org", f"/u/{stop}", "/dev/mail", mail, f"{mail}/1.eml",
             f"{mail}/1.eml?show=html", f"{mail}/1.eml?show=headers", "/dev/sign-in/1",
         ]  # fmt: skip
@@ -61,12 +65,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (Path(world.settings.caught_mail) / "anna@example.org").mkdir(parents=True)
     (Path(world.settings.caught_mail) / "anna@example.org" / "1.eml").write_bytes(MAIL)
     network = make.network(world, purpose="Jaetaan pohjia.", region="Lappi")
-    anna = make.member(world, network=network, role="contact", organisation="Kynnys auki ry")
+    anna = make.member(world, network=network, role="contact", organisation="Kynnys auki ry", coordinates=True)
     post = make.post(world, network, anna, text="# Otsikko\n\nMiten [te](https://example.org) sen teette?\n\n> Lainaus")
     more: dict[str, Any] = {"thread_id": post.thread_id, "parent_id": post.id, "came_by": "mail", "folded": "> Lainaus"}
     for number in range(55):
         make.post(world, network, anna, text=f"Viesti {number}", **more)
-    server = uvicorn.Server(uvicorn.Config(create_app(world), port=port, log_level="error"))
+    app = create_app(world, explain=partial(explained, Bridge(world)))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -96,6 +101,22 @@ def test_every_page_is_accessible(site: Site, chromium: Browser, language: str, 
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
             assert not wrong, path
         context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1280)])
+def test_a_dry_run_is_accessible(site: Site, chromium: Browser, scheme: str, width: int) -> None:
+    context = site.signed_in(chromium, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    for to in ("viestijat@localhost, nobody@localhost", "viestijat@localhost"):
+        page.goto("/desk/mail")
+        page.locator("#text").fill(f"From: anna@example.org\nTo: {to}\nSubject: Aihe\n\nHei!\n\n> {'Lainaus' * 20}\n")
+        page.get_by_role("checkbox").check()
+        page.locator("main form button").click()
+        expect(page.locator("#result")).to_be_visible()
+        found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+        assert not found, [(rule["id"], rule["nodes"][0]["html"]) for rule in found]
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
 
 
 def _note(wrong: list[str], error: Error) -> None:

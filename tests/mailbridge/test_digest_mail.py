@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import pytest
 
-from forum import digests, memberships
+from forum import absence, digests, memberships
 from forum.attachments import keep
 from forum.tables import Member, Network
 from forum.world import World
@@ -108,6 +108,31 @@ def test_a_digest_in_the_members_language(world: World, clock: Clock, language: 
     assert f"{answer}: {newest}\n" in text
     assert f'href="mailto:{newest}?subject=Re%3A%20Hiljainen%20tieto"' in html
     assert text.count(answer) == html.count(answer) == 3
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "why"),
+    [
+        ("fi", "Poissa ollessasi:", "Saat tämän viestin, koska olit poissa"),
+        ("sv", "Medan du var borta:", "Du får det här meddelandet eftersom du var borta"),
+        ("en", "While you were away:", "You get this mail because you were away"),
+    ],
+)
+def test_after_an_absence_it_says_so(world: World, clock: Clock, language: str, title: str, why: str) -> None:
+    network = make.network(world)
+    anna = make.member(world, network=network)
+    member = make.member(world, "reader@example.net", "Reader", network=network, language=language)
+    with world.database.transaction() as db:
+        absence.go_away(db, db.get_one(Member, member.id), clock().date(), clock().date(), clock())
+    post = make.post(world, network, anna)
+    clock.now = TUESDAY
+    (mail,) = mails(world)
+    text, html = text_of(mail), text_of(mail, "html")
+    assert text.startswith(title)
+    assert why in text
+    assert why in html
+    assert html.count(title[:-1]) == 2
+    assert f"http://forum.example.org/p/{post.id}" in text
 
 
 def test_how_it_reads(world: World, clock: Clock) -> None:

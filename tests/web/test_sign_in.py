@@ -145,6 +145,15 @@ def test_my_page(world: World, browser: Browser) -> None:
         assert at_home.send("/me", form).status_code == 422  # BadChoice
 
 
+def test_receipts_are_chosen_and_given_up(world: World, browser: Browser) -> None:
+    at_home = browser.as_member(make.member(world, ANNA, language="en"))
+    assert "You get a receipt only when needed." in at_home.look("/me").text
+    for form, wanted in (({"receipts": "1"}, True), ({}, False)):
+        assert at_home.send("/me/receipts", form).headers["location"] == "/me#receipts"
+        assert rows(world, "SELECT receipts FROM members") == [(wanted,)]
+    assert browser.send("/me/receipts", {"receipts": "1"}).status_code == 401
+
+
 def test_a_visitor_chooses_a_language(browser: Browser) -> None:
     browser.cookies.clear()
     assert '<html lang="sv">' in browser.look("/", Accept_Language="sv-FI,fi;q=0.5").text
