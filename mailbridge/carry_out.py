@@ -168,8 +168,7 @@ class Hands:
             return
         first, last = command.period.first, command.period.last
         absence.go_away(db, case.author, first, last, now)
-        said = [i18n.day(each, case.author.language) for each in (first, last)]
-        self._voice.done(db, case, "away", first=said[0], last=said[1])
+        self._voice.done(db, case, "away", days=i18n.days(first, last, case.author.language))
 
 
 def _note_bounce(db: Db, letter: Letter, outbox_id: int | None) -> str:

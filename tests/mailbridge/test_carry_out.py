@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
-from forum import subscriptions
+from forum import absence, subscriptions
 from forum.members import Recipient
-from forum.tables import Outbox
+from forum.tables import Member, Outbox
 from forum.tokens import Tokens
 from forum.world import World
 from mailbridge.addresses import Addresses
@@ -51,6 +52,12 @@ def state(bridge: Bridge) -> str:
         return subscriptions.state(db, 1, 2)
 
 
+def days_away(bridge: Bridge) -> tuple[date, date] | None:
+    with bridge.world.database.reading() as db:
+        anna = db.get_one(Member, 2)
+        return None if absence.has_ended(anna, bridge.world.clock()) else absence.of(anna)
+
+
 @pytest.mark.parametrize("word", ["MUTE", "vaimenna", "Tysta.", "mute\n\n> Answer with one word: MUTE.\n"])
 def test_one_word_mutes_and_another_undoes_it(bridge: Bridge, word: str) -> None:
     assert (answer(bridge, word)[:2], state(bridge)) == (("command", "mute"), "mute")
@@ -89,6 +96,69 @@ def test_nobody_is_made_to_leave_by_others(bridge: Bridge) -> None:
     [fate] = bring(bridge, mail(message_id="<2@example.org>", proven=False), LEAVE)
     assert fate.fate == "held"
     assert rows(bridge.world, "SELECT count(*) FROM memberships") == [(3,)]
+
+
+def test_away_and_back_again_by_mail(bridge: Bridge) -> None:
+    """Nothing is owed meanwhile; what is said is said in her language."""
+    [fate] = bring(bridge, mail(text="Poissa 1.12.-10.12.\n\nTerveisin\nAnna", message_id="<2@example.org>"), ADDRESS)
+    assert fate[:2] == ("command", "away")
+    [done] = owed_notices(bridge.world, "done")
+    assert (done.facts["what"], done.facts["days"]) == ("away", "1.\u201310.12.2026")
+    assert days_away(bridge) == (date(2026, 12, 1), date(2026, 12, 10))
+    [fate] = bring(bridge, mail(text="takaisin", message_id="<3@example.org>"), ADDRESS)
+    assert fate[:2] == ("command", "back")
+    assert days_away(bridge) is None
+    [again] = bring(bridge, mail(text="Takaisin", message_id="<4@example.org>"), ADDRESS)
+    assert again.fate == "posted", "who is not away has something to say"
+
+
+@pytest.mark.parametrize("text", ["poissa heinäkuussa", "away 31.2.-1.3."])
+def test_dates_that_cannot_be_read_are_asked_for(bridge: Bridge, text: str) -> None:
+    [fate] = bring(bridge, mail(text=text, message_id="<2@example.org>"), ADDRESS)
+    assert fate.fate == "refused"
+    [notice] = owed_notices(bridge.world, "refused")
+    assert "poissa 1.7.–31.7." in str(notice.facts["instead"])
+
+
+def test_a_denial_is_thanked_for(bridge: Bridge) -> None:
+    bring(bridge, mail(message_id="<2@example.org>", proven=False), ADDRESS)
+    to = str(owed_notices(bridge.world, "was_this_you")[0].facts["reply_to"])
+    [fate] = bring(bridge, mail(text="En lähettänyt.", message_id="<3@example.org>", proven=False), to)
+    assert fate[:2] == ("command", "not theirs: mail 1 stays held")
+    assert [notice.facts["what"] for notice in owed_notices(bridge.world, "done")] == ["disowned"]
+    assert rows(bridge.world, "SELECT count(*) FROM posts") == [(1,)]
+
+
+def test_an_unclear_answer_is_asked_for_again_at_the_same_address(bridge: Bridge) -> None:
+    to = bridge.addresses.reply("viestijat", 2, 1)
+    [held] = bring(bridge, mail("Anna <a@home.example.net>", message_id="<2@example.org>", proven=False), to)
+    assert held.fate == "held"
+    question = str(owed_notices(bridge.world, "is_this_yours")[0].facts["reply_to"])
+    [fate] = bring(bridge, mail(text="Mikä tämä on?", message_id="<3@example.org>"), question)
+    assert fate.fate == "refused"
+    [notice] = owed_notices(bridge.world, "refused")
+    assert notice.facts["reply_to"] == question
+
+
+@pytest.mark.parametrize("what", ["mute", "follow", "leave", "away", "back", "whole", "was whole", "disowned"])
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_what_is_done_is_said_in_every_language(what: str, language: str) -> None:
+    facts = {
+        "what": what,
+        "about": "Kahvit",
+        "slug": "viestijat",
+        "network": "Viestijät",
+        "days": "1.\u20133.7.",
+        "url": "http://x/p/1",
+    }
+    to = Recipient("kaisa@example.org", "Kaisa", language)
+    rendered = WRITER.notice("done", facts, to, "<n@x>", datetime(2026, 11, 23, tzinfo=UTC))
+    letter = read(b"".join(rendered.headers) + b"\r\n" + rendered.body)
+    said = "".join(part.text for part in letter.parts)
+    named = {"leave": "Viestijät", "away": "1.\u20133.7.", "back": "", "disowned": ""}.get(what, "Kahvit")
+    assert named in letter.subject
+    assert len(said.splitlines()) > 2
+    assert ("http://x/p/1" in said) == ("whole" in what)
 
 
 def test_help_goes_to_whoever_asks_once_a_day(bridge: Bridge) -> None:
