@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from forum import digests
 from forum.db import Db
-from forum.digests import is_away
+from forum.digests import has_ended, is_away
 from forum.errors import AbsenceUnclear
 from forum.i18n import zone
 from forum.tables import Member
@@ -42,11 +42,6 @@ def come_back(db: Db, member: Member, now: datetime) -> None:
     member.away_until = now
     member.digest_due_at = digests.next_hour(now, member.time_zone, {"daily"})
     db.flush()
-
-
-def has_ended(member: Member, now: datetime) -> bool:
-    """Until the digest of what they missed has been owed, what was said is kept."""
-    return member.away_until is not None and member.away_until <= now
 
 
 def of(member: Member) -> tuple[date, date] | None:

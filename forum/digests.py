@@ -31,7 +31,8 @@ def owe_digests(db: Db, now: datetime, limit: int = BATCH) -> int:
     if due:
         modes = _modes(db, [row.id for row in due])
         reached = [row for row in due if row.address and not is_away(row, now)]
-        over, back = ({row.id for row in reached if said(row, now)} for said in (_is_over, _is_back))
+        over = {row.id for row in reached if has_ended(row, now)}
+        back = {row.id for row in reached if _is_back(row, now)}
         fresh = _fresh(db, reached, now)
         wanted = _wanted(fresh)
         owed = [(_recipient(row), _facts(row, wanted[row.id], row.id in back)) for row in due if row.id in wanted]
@@ -46,6 +47,11 @@ def is_away(who: Member | AnyRow, now: datetime) -> bool:
     """Whether no mail of their networks goes to them now."""
     begins, ends = who.away_from, who.away_until
     return begins is not None and ends is not None and bool(begins <= now < ends)
+
+
+def has_ended(who: Member | AnyRow, now: datetime) -> bool:
+    """Until the digest of what they missed has been owed, what was said is kept."""
+    return who.away_until is not None and bool(who.away_until <= now)
 
 
 def follow_mode(db: Db, membership: Membership, before: str, now: datetime) -> None:
@@ -103,18 +109,14 @@ def around_absence(hour: datetime | None, who: Member | AnyRow) -> datetime | No
 
 def _hour(row: AnyRow, now: datetime, modes: set[str]) -> datetime | None:
     """Who is back but has no address is looked at daily: what they missed waits until they have one."""
-    if _is_over(row, now):
+    if has_ended(row, now):
         return next_hour(now, row.time_zone, modes if row.address else {"daily"})
     return around_absence(next_hour(now, row.time_zone, modes), row)
 
 
-def _is_over(row: AnyRow, now: datetime) -> bool:
-    return row.away_until is not None and bool(row.away_until <= now)
-
-
 def _is_back(row: AnyRow, now: datetime) -> bool:
     """An absence that was taken back before it began is over, and they were never away."""
-    return _is_over(row, now) and bool(row.away_from < row.away_until)
+    return has_ended(row, now) and bool(row.away_from < row.away_until)
 
 
 def _last_hour(now: datetime, time_zone: str) -> datetime:

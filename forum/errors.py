@@ -7,7 +7,7 @@ Refusal
 │                 CoordinatorsOnly
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
 │                 SlugTaken ChoiceUnclear AnswerUnclear AbsenceUnclear NothingAnswered CodeWrong FormIncomplete FileUnreadable MailNotTaken
-│                 MailMissing
+│                 MailMissing InvitationAnswered
 └── TooMany       TooManyCodes TooManyTries
 
 Doors turn the kind into a page, a mail or an exit status; anything else raised is a bug.
@@ -203,8 +203,15 @@ class AbsenceUnclear(Invalid):
 
 
 class NothingAnswered(Invalid):
-    sentence = _("Your mail says only “%(word)s”, but it answers no message, so we cannot tell which discussion you mean.")
+    sentence = _(
+        "Your mail says only “%(word)s”, but it answers no message, so we cannot tell which discussion you mean."
+    )
     instead = _("Answer a mail of that discussion with the same word.")
+
+
+class InvitationAnswered(Invalid):
+    sentence = _("Answers to an invitation in a calendar are not published here.")
+    instead = _("If you wrote something for the others, send it as a mail of its own.")
 
 
 class ChoiceUnclear(Invalid):

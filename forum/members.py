@@ -1,7 +1,7 @@
 """Members: people with a name, a language, an organisation, and one or more addresses."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
@@ -129,10 +129,10 @@ def set_language(db: Db, member: Member, language: str) -> None:
 def set_time_zone(db: Db, member: Member, time_zone: str) -> None:
     if time_zone not in available_timezones():
         raise BadChoice(given=time_zone, choices="Europe/Helsinki, Europe/Stockholm, …")
-    for hour in ("digest_due_at", "away_from", "away_until"):  # they stay the same on their clock
-        if (before := getattr(member, hour)) is not None:
-            there = before.astimezone(ZoneInfo(member.time_zone))
-            setattr(member, hour, there.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC))
+    for name in ("digest_due_at", "away_from", "away_until"):  # hours and days stay the same on their clock
+        there = (moment := getattr(member, name)) and moment.astimezone(ZoneInfo(member.time_zone))
+        if there and (name == "digest_due_at" or there.time() == time()):  # else the moment they left or came back
+            setattr(member, name, there.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC))
     member.time_zone = ZoneInfo(time_zone).key
     db.flush()
 

@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, literal, or_, select, update
 
 from forum import threads
 from forum.db import AnyRow, Db
-from forum.errors import MayNotChange, SubjectMissing, ThreadNotFound
+from forum.errors import MayNotChange, NetworkArchived, SubjectMissing, ThreadLocked, ThreadNotFound
 from forum.tables import Member, Membership, Network, Post, Subscription, Thread
 from forum.text import one_line
 
@@ -16,10 +16,10 @@ LOOKED_THROUGH = 2000  # of a network's threads, the latest active: where a mess
 def may_change(db: Db, post: Post, member: Member | None) -> bool:
     """Its author, also one who has left: it is their text; the contact persons of its network; coordinators."""
     membership = db.get(Membership, (post.network_id, member.id)) if member else None
-    return changes(member, membership.role if membership else "", post.author_id)
+    return may_change_as(membership.role if membership else "", post.author_id, member)
 
 
-def changes(member: Member | None, role: str, author_id: int) -> bool:
+def may_change_as(role: str, author_id: int, member: Member | None) -> bool:
     """`may_change` where the member's role in the network is at hand; "" for who is not in it."""
     return member is not None and (member.coordinates or role == "contact" or member.id == author_id)
 
@@ -30,10 +30,13 @@ def check_may_change(db: Db, post: Post, member: Member | None) -> None:
 
 
 def may_move(db: Db, post: Post, member: Member | None) -> bool:
-    """An author who has left does not: what others answered would come along."""
-    if member is None or not may_change(db, post, member):
+    """An author only where they may write: what others answered comes along, and stands elsewhere then."""
+    if member is None or member.coordinates:
+        return member is not None
+    network, membership = db.get_one(Network, post.network_id), db.get(Membership, (post.network_id, member.id))
+    if membership is None or network.state == "archived":
         return False
-    return member.coordinates or db.get(Membership, (post.network_id, member.id)) is not None
+    return membership.role == "contact" or (post.author_id == member.id and network.posting == "members")
 
 
 def places(db: Db, post: Post, words: str = "", limit: int = 20) -> Sequence[AnyRow]:
@@ -59,6 +62,7 @@ def move_to(db: Db, post: Post, thread_id: int, who: Member) -> Thread:
     target = named if named.moved_to_id == post.thread_id else now_at(db, named)  # back to where it came from
     if target.network_id != post.network_id or target.id == post.thread_id:
         raise ThreadNotFound
+    _check_open(db, target, who)
     _move(db, post, target)
     return target
 
@@ -119,8 +123,19 @@ def _check_may_move(db: Db, post: Post, who: Member) -> None:
     """One at a time in a network, as when a post is accepted: nothing is written into a thread while it is emptied."""
     network = db.get_one(Network, post.network_id, with_for_update=True)
     db.refresh(post)
+    if network.state == "archived" and not who.coordinates:
+        raise NetworkArchived(network=network.name)
     if not may_move(db, post, who):
         raise MayNotChange(network=network.name)
+    _check_open(db, threads.find_thread(db, post.thread_id), who)
+
+
+def _check_open(db: Db, thread: Thread, who: Member) -> None:
+    """Nobody takes part in a locked discussion by moving; who keeps order in the network may tidy it up."""
+    membership = db.get(Membership, (thread.network_id, who.id))
+    keeps_order = who.coordinates or (membership is not None and membership.role == "contact")
+    if thread.locked_at is not None and not keeps_order:
+        raise ThreadLocked(subject=thread.subject)
 
 
 def _move(db: Db, post: Post, target: Thread) -> None:

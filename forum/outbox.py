@@ -20,11 +20,9 @@ def owe_post(db: Db, post: Post, now: datetime) -> None:
     db.execute(insert(Outbox).from_select(["member_id", "post_id", "due_at"], owed, include_defaults=False))
 
 
-def count_wanting(
-    db: Db, network_id: int, now: datetime, thread_id: int | None = None, author_id: int | None = None
-) -> int:
+def count_wanting(db: Db, network_id: int, now: datetime, thread_id: int | None = None) -> int:
     """To how many a post would go: what the form says before it is sent. `thread_id` is None for a new thread."""
-    return db.scalar(select(func.count()).select_from(_wanting(network_id, thread_id, author_id, now).subquery())) or 0
+    return db.scalar(select(func.count()).select_from(_wanting(network_id, thread_id, None, now).subquery())) or 0
 
 
 def _wanting(network_id: int, thread_id: int | None, author_id: int | None, now: datetime) -> AnySelect:

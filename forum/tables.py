@@ -93,9 +93,7 @@ class Member(Table):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
     digest_due_at: Mapped[datetime | None]  # when their next digest is; empty for who gets none
-    receipts: Mapped[bool] = mapped_column(
-        default=False, server_default=false()
-    )  # for every mail, not only where they are needed
+    receipts: Mapped[bool] = mapped_column(default=False, server_default=false())  # for each mail, not only when needed
     away_from: Mapped[datetime | None]  # no mail from here on until `away_until`; both or neither
     away_until: Mapped[datetime | None]
     __table_args__ = (

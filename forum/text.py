@@ -86,7 +86,10 @@ def from_markdown(text: str) -> str:
 
 
 def from_mail(text: str) -> str:
-    """Plain text of a mail -> safe HTML: paragraphs, line ends, links, and quotes by their depth."""
+    """Plain text of a mail -> safe HTML: paragraphs, line ends, links, and quotes by their depth. What is longer than anybody
+    reads only its line ends: it is made within a transaction, and others wait."""
+    if len(text) > MAX_HTML:
+        return f"<p>{_escaped(text)}</p>"
     return "".join(_block(depth, lines) for depth, lines in _by_depth(text))
 
 

@@ -114,7 +114,7 @@ _BACK = {
 
 def _plain(text: str) -> str:
     line = unicodedata.normalize("NFKC", text[:MOST]).casefold().replace("’", "'")
-    return " ".join(line.split()).lstrip(" -–—*>•\"“”'")
+    return " ".join(line.split()).lstrip(" -–—*>•\"“”'").rstrip(" *\"“”'")
 
 
 def _is_timely(rest: str, language: str) -> bool:

@@ -6,6 +6,7 @@ b+TOKEN@             envelope sender, for bounces (VERP)
 postmaster@ abuse@   the operator
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,6 +67,13 @@ class Addresses:
         if rest.startswith("r."):
             return self._with_token("reply", "reply", slug, rest[2:])
         return self._with_token("answer", "held", slug, rest[2:]) if rest.startswith("a.") else None
+
+    def different(self, addresses: Iterable[str]) -> list[str]:
+        """One in other letters is the same one: a thousand ways to write it make one post and one answer."""
+        found: dict[Target | str, str] = {}
+        for address in addresses:
+            found.setdefault(self.read(address) or address, address)
+        return list(found.values())
 
     def _with_token(self, kind: Kind, purpose: str, slug: str, token: str) -> Target | None:
         numbers = self._tokens.read(purpose, token)

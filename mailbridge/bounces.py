@@ -33,7 +33,8 @@ _SUBJECTS = re.compile(
 )
 # Where the text of the server ends and the returned mail begins.
 _COPY = re.compile(
-    r"^[ \t>]*-{2,}.{0,80}(?:copy of|original|returned|unsent|below)|^(?:received|return-path|message-id):", re.I | re.M
+    r"^[ \t>]*+-{2,}+.{0,80}(?:copy of|original|returned|unsent|below)|^(?:received|return-path|message-id):",
+    re.I | re.M,
 )
 _ADDRESS = r"[^\s<>()\[\]\",;:@]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,24}"
 _LISTED = re.compile(rf"^[ \t]{{0,8}}<({_ADDRESS})>[ \t]?:?[ \t]*(.{{0,300}})", re.M)
@@ -47,6 +48,7 @@ _WILL_RETRY = re.compile(
 # The standard library makes objects of headers with other letters, on which the detectors stumble.
 _ASCII = bytes(n if n < 128 else ord("?") for n in range(256))
 _TEXT = 100_000
+_LINES, _LINE = 1_500, 500  # for the library, whose hundred patterns try each of them, some more than once at each letter
 _MANY = 500
 
 
@@ -188,7 +190,9 @@ def _text(mail: Entity) -> str:
 def _by_library(raw: bytes) -> tuple[Bounced, ...]:
     """The odd ones of thirty years, which flufl.bounce knows one by one."""
     try:
-        temporary, permanent = all_failures(message_from_bytes(raw[:_TEXT].translate(_ASCII)))
+        lines = raw[:_TEXT].translate(_ASCII).splitlines(keepends=True)
+        cut = [line if len(line) <= _LINE else line[:_LINE] + b"\n" for line in lines[:_LINES]]
+        temporary, permanent = all_failures(message_from_bytes(b"".join(cut)))
     except Exception:  # noqa: BLE001  it reads foreign mails with the standard library, which raises on some
         return ()
     both = [(each, False) for each in sorted(temporary)] + [(each, True) for each in sorted(permanent)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from forum import absence, folding, i18n, language, members, memberships, posts, subscriptions, threads
+from forum import absence, folding, i18n, language, members, memberships, networks, posts, subscriptions, threads
 from forum.attachments import Upload
 from forum.db import Db
 from forum.errors import AddressNotFound
@@ -29,8 +29,9 @@ from mailbridge.decide import (
 )
 from mailbridge.held import confirm
 from mailbridge.letter import Letter
+from mailbridge.personal import without_personal
 from mailbridge.quotes import folded_text, own_text
-from mailbridge.quotes.typed_in import shown, with_typed_in
+from mailbridge.quotes.typed_in import answers_in
 from mailbridge.sent import sent_texts
 from mailbridge.thread_index import conversation
 from mailbridge.voice import Voice
@@ -93,7 +94,13 @@ class Hands:
         if case.network is None or case.author is None:
             raise AddressNotFound(address=case.recipient)
         letter = case.letter
-        text, folded = self._told_apart(db, letter, action.parent_id, case.author.language)
+        text, folded, whole = (
+            without_personal(each, self._world.tokens)
+            for each in (
+                *self._told_apart(db, letter, action.parent_id, case.author.language),
+                "".join(part.text for part in letter.parts),
+            )
+        )
         guid = conversation(letter.thread_index)
         return posts.Draft(
             network_id=case.network.id,
@@ -111,7 +118,7 @@ class Hands:
             landed_because=action.because,
             conversation=guid.hex() if guid else None,
             awaits=case.facts.clues.missing if action.landed_by != "token" else None,
-            whole_text="".join(part.text for part in letter.parts),
+            whole_text=whole,
             uploads=uploads,
             mail_id=case.mail_id,
             subject=one_line(letter.topic) or excerpt(text, 60) or (letter.files[0].name if letter.files else ""),
@@ -121,8 +128,8 @@ class Hands:
         """What is shown and what is folded; what they typed into our own quoted mail is theirs."""
         if any(part.kind == "quote" for part in letter.parts):
             sent = sent_texts(db, self._writer, answered, language)
-            if (parts := with_typed_in(letter.parts, sent)) is not letter.parts:
-                return shown(letter.parts, sent), folded_text(parts)
+            if answers := answers_in(letter.parts, sent):
+                return answers.shown(), folded_text(answers.parts())
         return own_text(letter.parts), folded_text(letter.parts)
 
     def _obey(self, db: Db, case: Case, command: Command) -> None:
@@ -144,6 +151,8 @@ class Hands:
     def _subscribe(self, db: Db, case: Case, command: Command) -> None:
         assert case.author is not None
         assert command.answered is not None
+        assert case.network is not None
+        memberships.find_membership(db, case.network, case.author, case.facts.owner)
         thread = threads.find_thread(db, command.answered.thread_id)
         act = subscriptions.mute if command.name == "mute" else subscriptions.follow
         act(db, thread, case.author, self._world.clock())
@@ -156,7 +165,9 @@ class Hands:
         post = posts.find_post(db, command.answered.id)
         was_folded = folding.unfold(db, post, case.author)
         url = f"{self._world.settings.base_url}/p/{post.id}"
-        about = threads.find_thread(db, post.thread_id).subject
+        assert case.network is not None
+        may_read = networks.may_read(db, case.network, case.author)  # who has left may not know where it stands now
+        about = threads.find_thread(db, post.thread_id).subject if may_read else case.letter.topic
         self._voice.done(db, case, "whole" if was_folded else "was whole", about=about, url=url)
 
     def _be_away(self, db: Db, case: Case, command: Command) -> None:

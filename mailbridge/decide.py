@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from forum.errors import AbsenceUnclear, AnswerUnclear, ChoiceUnclear, NotAMember, NothingAnswered, Refusal
+from forum.errors import (
+    AbsenceUnclear,
+    AnswerUnclear,
+    ChoiceUnclear,
+    InvitationAnswered,
+    NotAMember,
+    NothingAnswered,
+    Refusal,
+)
 from mailbridge import absence_words, commands
 from mailbridge.absence_words import Period
 from mailbridge.addresses import Target
@@ -54,7 +62,7 @@ class Facts:
     clues: Clues = Clues()
     own_domain: str = ""
     today: date = date.min  # where the sender lives
-    is_away: bool = False  # or will be
+    is_expected_back: bool = False  # away, or about to be
     doubt: str = ""  # why there is no proof, when that was looked into
     claimant_id: int | None = None  # whose personal address it came to, when its From is nobody's and may become theirs
     is_holder: bool = False  # the sender of the held mail that this one confirms
@@ -148,7 +156,7 @@ def decide(letter: Letter, target: Target, facts: Facts) -> Action:
     """Machines' mail first, since it may never be answered; then what the address asks for; then a post."""
     if letter.is_bounce or letter.complaint:
         return NoteBounce(target.numbers[0] if target.kind == "bounce" else None)
-    if any(_is_ours(loop, facts.own_domain) for loop in letter.loop_ids):
+    if came_back(letter, facts.own_domain):
         return Ignore("our own mail came back")
     if target.kind == "bounce":
         return Ignore(f"no bounce, though it came to the address for them{letter.auto and ': '}{letter.auto}")
@@ -157,14 +165,16 @@ def decide(letter: Letter, target: Target, facts: Facts) -> Action:
     if letter.auto:
         return Ignore(f"an automatic mail: {letter.auto}")
     if letter.calendar_method in ANSWERS_TO_INVITATIONS:
-        return Ignore("an answer to an invitation in a calendar; it is kept whole")
+        # Calendars write a sentence of their own, but so do people: who may have written is told.
+        said_nothing = Ignore("an answer to an invitation in a calendar; it is kept whole")
+        return Refuse(InvitationAnswered()) if own_words(letter).strip() else said_nothing
     return _asked_for(letter, target, facts) or _post(letter, facts)
 
 
-def _is_ours(loop: str, domain: str) -> bool:
+def came_back(letter: Letter, own_domain: str) -> bool:
     """X-Parvi-Loop holds our domain, List-Id a slug before it; other lists may well live beside us."""
-    name = loop.rpartition("<")[2].strip("<> ").casefold()
-    return bool(domain) and domain.casefold() in (name, name.partition(".")[2])
+    names = (loop.rpartition("<")[2].strip("<> ").casefold() for loop in letter.loop_ids)
+    return bool(own_domain) and any(own_domain.casefold() in (name, name.partition(".")[2]) for name in names)
 
 
 def _asked_for(letter: Letter, target: Target, facts: Facts) -> Action | None:
@@ -198,7 +208,7 @@ def _command(said: Said, facts: Facts) -> Action | None:
     if said.name == "whole":
         return Command("whole", answered) if answered and answered.author_id == facts.member_id else None
     if said.name == "back":
-        return Command("back") if facts.is_away else None
+        return Command("back") if facts.is_expected_back else None
     if said.name in ("mute", "follow"):
         return Command(said.name, answered) if answered else Refuse(NothingAnswered(word=said.line))
     return Command(said.name)

@@ -6,15 +6,14 @@ from typing import Any
 
 from forum import language, text
 from forum.errors import AddressNotFound
-from mailbridge.addresses import Target
-from mailbridge.decide import Accept, Action, Clues, Command, Facts, Ignore, Known, PassOn, Refuse, decide
+from mailbridge.decide import Accept, Action, Clues, Command, Facts, Known, PassOn, came_back
 from mailbridge.incoming import Arrival, Bridge, Forecast
 from mailbridge.letter import Letter
-from mailbridge.quotes import folded_text, own_text
 from mailbridge.read import read
 from mailbridge.senders import NEEDS_PROOF
 
 MOST_ADDRESSES = 20  # each is a rehearsal of its own, and a mail may name hundreds
+MOST_BYTES = 4_000_000  # of mail in all of them: a large one is looked at for fewer
 Step = dict[str, Any]
 
 
@@ -24,28 +23,28 @@ def explained(bridge: Bridge, raw: bytes, to: Sequence[str] | None = None, trust
     `steps` is the reasoning in order, each {"asked", "found"}; what was asked at one of several addresses has that as "to".
     """
     given = addressed_to(bridge, read(raw), to)
-    looked_at = given[:MOST_ADDRESSES] or [nobody(bridge)]
+    most = max(1, min(MOST_ADDRESSES, MOST_BYTES // (len(raw) or 1)))
+    looked_at = given[:most] or [nobody(bridge)]
     letter, forecasts = bridge.explain(Arrival("", looked_at, raw, "explain", vouched=trusted))
     first = forecasts[0]
-    shown = own_text(letter.parts)
     return {
         **_landing(first),
         "author": {"name": letter.author.name, "address": letter.author.address},
         "subject": letter.subject,
         "parts": [{"kind": part.kind, "text": part.text} for part in letter.parts],
-        "html": text.from_mail(shown),
-        "folded_html": text.from_mail(folded_text(letter.parts)),
+        "html": text.from_mail(first.shown),
+        "folded_html": text.from_mail(first.folded),
         "forwarded_from": letter.forwarded_from.address if letter.forwarded_from else None,
         "attachments": [{"name": file.name, "type": file.media_type, "size": len(file.data)} for file in letter.files],
         "language": language.detect(
-            shown, letter.language or (first.case.network.language if first.case.network else "en")
+            first.shown, letter.language or (first.case.network.language if first.case.network else "en")
         ),
         "proof": first.case.facts.proof,
         "auto": bool(letter.auto),
         "bounced": [{"address": bounced.address, "permanent": bounced.permanent} for bounced in letter.bounced],
         "would_mail": sum(forecast.mails for forecast in forecasts),
         "addressed": bool(given),
-        "left_out": len(given[MOST_ADDRESSES:]),
+        "left_out": len(given[most:]),
         "steps": [
             *_of_the_mail(letter, first.case.facts),
             *(step for forecast in forecasts for step in _at_an_address(bridge, forecast)),
@@ -54,12 +53,9 @@ def explained(bridge: Bridge, raw: bytes, to: Sequence[str] | None = None, trust
 
 
 def addressed_to(bridge: Bridge, letter: Letter, to: Sequence[str] | None) -> list[str]:
-    """Those said, or those of ours that the mail names; an address in other letters is the same one."""
-    named = [person.address for person in letter.to if bridge.addresses.ours(person.address)]
-    found: dict[Target | str, str] = {}
-    for address in to or named:
-        found.setdefault(bridge.addresses.read(address) or address, address)
-    return list(found.values())
+    """Those said, or those of ours that the mail names, each once."""
+    named = (person.address for person in letter.to if bridge.addresses.ours(person.address))
+    return bridge.addresses.different(to or named)
 
 
 def nobody(bridge: Bridge) -> str:
@@ -100,8 +96,7 @@ def _writer(letter: Letter, facts: Facts) -> str:
         return "complaint"
     if letter.is_bounce:
         return "bounce"
-    bare = Letter(loop_ids=letter.loop_ids)  # help is for everybody but our own mail
-    if isinstance(decide(bare, Target("help"), Facts(own_domain=facts.own_domain)), Ignore):
+    if came_back(letter, facts.own_domain):
         return "ourselves"
     return "machine" if letter.auto else "person"
 

@@ -1,8 +1,9 @@
 """What the database knows about a letter, its sender and the address it came to: all that deciding needs."""
 
 import hashlib
+from datetime import datetime
 
-from forum import members, networks, posts
+from forum import absence, members, networks, posts
 from forum.db import Db
 from forum.i18n import zone
 from forum.tables import Inbox, Mail, Member, Network
@@ -36,18 +37,17 @@ class FactFinder:
         answered = posts.by_id(db, target.numbers[1]) if target.kind == "reply" else None
         network = db.get(Network, answered.network_id) if answered else networks.by_slug(db, target.slug)
         digest = hashlib.sha256(arrival.raw).hexdigest()
-        chosen = known(posts.by_id(db, row.chosen)) if row.chosen else None
-        here = zone(author.time_zone if author else "UTC")
+        now, here = self._world.clock(), zone(author.time_zone if author else "UTC")
         question = _question(db, target)
-        itself = [identity(letter, digest, self._addresses.domain)]
+        itself = identity(letter, digest, self._addresses.domain)
         facts = Facts(
             network=self._name(db, network, author),
             owner=self._addresses.word(network.slug, "owner") if network else "",
             member_id=author.id if author else None,
             own_domain=self._addresses.domain,
-            today=self._world.clock().astimezone(here).date(),
+            today=now.astimezone(here).date(),
             proof=_proof(letter, target, author, arrival, finding, is_denied=is_denied),
-            is_away=author is not None and author.away_until is not None and author.away_until > self._world.clock(),
+            is_expected_back=author is not None and _is_expected_back(author, now),
             doubt=f"dmarc=fail, says {trusted}" if is_denied else finding.because,
             claimant_id=self._claimant(db, letter, target, author, head),
             token_post=known(answered),
@@ -55,9 +55,9 @@ class FactFinder:
             is_holder=target.kind == "answer" and is_answered_by(db, target.numbers[0], author, letter.author.address),
             is_claim=question is not None and question.asked_address is not None,
             choices=tuple(question.candidates or ()) if question else (),
-            chosen=chosen,
+            chosen=known(posts.by_id(db, row.chosen)) if row.chosen else None,
             is_chosen_new=row.chosen == 0,
-            is_known=network is not None and posts.by_message_id(db, network.id, itself) is not None,
+            is_known=network is not None and posts.by_message_id(db, network.id, [itself]) is not None,
         )
         return Case(
             letter,
@@ -94,6 +94,10 @@ def _question(db: Db, target: Target) -> Inbox | None:
     """The mail that waits for this answer."""
     row = db.get(Inbox, target.numbers[0]) if target.kind == "answer" else None
     return row if row is not None and row.fate == "held" else None
+
+
+def _is_expected_back(author: Member, now: datetime) -> bool:
+    return author.away_until is not None and not absence.has_ended(author, now)
 
 
 def _unanswerable(arrival: Arrival, *, is_denied: bool) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
-from forum import attachments, networks
+from forum import attachments, networks, posts
 from forum.attachments import Upload
 from forum.db import Db
 from forum.errors import AddressNotFound, Refusal
@@ -16,7 +16,7 @@ from forum.notices import owe_once_a_day
 from forum.tables import Inbox, Mail, Outbox
 from forum.text import one_line
 from forum.world import World
-from mailbridge.addresses import Addresses, Target
+from mailbridge.addresses import Addresses
 from mailbridge.arrival import Arrival
 from mailbridge.carry_out import Hands
 from mailbridge.case import Case, Fate, plain_address
@@ -24,6 +24,7 @@ from mailbridge.decide import Action, decide
 from mailbridge.facts import FactFinder
 from mailbridge.held import confirm
 from mailbridge.letter import File, Letter
+from mailbridge.quotes import folded_text, own_text
 from mailbridge.read import read
 from mailbridge.senders import Senders
 from mailbridge.voice import Voice
@@ -48,6 +49,8 @@ class Forecast:
     action: Action
     fate: Fate
     mails: int
+    shown: str
+    folded: str
     refusal: Refusal | None = None
 
 
@@ -120,17 +123,12 @@ class Bridge:
         )
         db.add(mail)
         db.flush()
-        rows = [Inbox(mail_id=mail.id, recipient=recipient, due_at=now) for recipient in self._different(arrival)]
+        recipients = self.addresses.different(arrival.recipients)
+        recipients.sort(key=lambda address: self._facts.target(address).kind != "reply")
+        rows = [Inbox(mail_id=mail.id, recipient=recipient, due_at=now) for recipient in recipients]
         db.add_all(rows)
         db.flush()
         return rows
-
-    def _different(self, arrival: Arrival) -> list[str]:
-        """An address in other letters is the same one: a thousand ways to write it make one post and one answer."""
-        found: dict[Target | str, str] = {}
-        for address in arrival.recipients:
-            found.setdefault(self.addresses.read(address) or address, address)
-        return sorted(found.values(), key=lambda address: self._facts.target(address).kind != "reply")
 
     def _claim(self) -> list[int]:
         now = self.world.clock()
@@ -185,14 +183,14 @@ class Bridge:
         finding = self._senders.look_at(letter, arrival, self._facts.target(recipient))
         with self.world.database.rehearsal() as db:
             [row] = self._keep(db, Arrival(arrival.sender, [recipient], b"", arrival.peer, arrival.vouched))
-            before = _owed(db)
+            newest = db.scalar(select(func.max(Outbox.id))) or 0
             case = self._facts.case(db, letter, row, db.get_one(Mail, row.mail_id), arrival, finding)
             action, refused = decide(letter, case.target, case.facts), None
             try:
                 fate = self._hands.carry_out(db, case, action, [_measured(file) for file in letter.files])
             except Refusal as refusal:
                 fate, refused = self._voice.refuse(db, case, refusal), refusal
-            return Forecast(case, action, fate, _owed(db) - before, refused)
+            return Forecast(case, action, fate, _owed_since(db, newest), *_told_apart(db, letter, fate), refused)
 
     def _kept_files(self, letter: Letter) -> list[Upload]:
         """Before the transaction, since a disk is slow; what a machine sent becomes no post and needs no files."""
@@ -222,5 +220,11 @@ def _measured(file: File) -> Upload:
     return Upload(name, attachments.clean_type(file.media_type, name), len(file.data), "-", content_id)
 
 
-def _owed(db: Db) -> int:
-    return db.scalar(select(func.count()).select_from(Outbox)) or 0
+def _told_apart(db: Db, letter: Letter, fate: Fate) -> tuple[str, str]:
+    """What is shown and what is folded: of a post, also what was typed into a mail of ours."""
+    post = posts.by_id(db, fate.post_id) if fate.post_id and fate.fate == "posted" else None
+    return (post.text, post.folded) if post else (own_text(letter.parts), folded_text(letter.parts))
+
+
+def _owed_since(db: Db, newest: int) -> int:
+    return db.scalar(select(func.count()).where(Outbox.id > newest)) or 0

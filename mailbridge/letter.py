@@ -66,6 +66,9 @@ class Letter:
     bounced: tuple[Bounced, ...] = ()
     is_bounce: bool = False
     complaint: bool = False  # ARF, RFC 5965
+    calendar_method: str = (
+        ""  # of a calendar part, in capitals (RFC 5546): "REPLY", "REQUEST"...; "" when there is none
+    )
     markers: tuple[str, ...] = field(
         default=()
     )  # our /p/NUMBER addresses and Message-IDs found in the text below the answer

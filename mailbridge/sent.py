@@ -5,6 +5,7 @@ from forum.db import AnyRow, Db
 from mailbridge.read.html import to_text
 from mailbridge.write import PostMail, Writer
 
+LONGEST = 200_000  # characters; nobody types answers into more, and looking for them takes time
 ABOVE = 2  # posts before the answered one: people answer older mails, too
 
 
@@ -12,6 +13,8 @@ def sent_texts(db: Db, writer: Writer, post_id: int | None, language: str) -> li
     """Of each post both forms in the reader's language, the HTML one as `read` reads it; the answered post first."""
     texts: list[str] = []
     for row in _upwards(db, post_id):
+        if len(row.text) > LONGEST:
+            continue
         text, html = writer.forms(_as_mailed(row), language)
         texts += [text, to_text(html)]
     return texts

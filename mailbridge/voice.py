@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from forum import attachments, i18n, limits, members, networks, outbox, posts, threads
@@ -21,6 +22,7 @@ from mailbridge.decide import Known
 from mailbridge.quotes import own_text
 
 QUESTIONS_A_DAY = 10
+ANSWERS_A_DAY = 20  # of a kind, to a member who surely wrote: two programs that answer each other come to an end
 PASSED_ON_A_DAY = 20  # to all who read them together, of one sender
 
 
@@ -39,11 +41,10 @@ class Voice:
         if not is_address(to.address) or letter.auto or case.unanswerable:
             return case.ends("refused", str(refusal) + (case.unanswerable and f" (No answer: {case.unanswerable}.)"))
         said, facts = i18n.translations(to.language).gettext, _as_known(case, refusal)
-        told = owe_answer(
+        told = self._answer(
             db,
-            to,
+            case,
             "refused",
-            self._world.clock(),
             slug=case.slug,
             about=letter.subject if is_proven else "",
             sent_to=plain_address(case.recipient),
@@ -99,15 +100,29 @@ class Voice:
         to = case.sender
         if is_address(to.address) and not case.unanswerable:
             said = {"slug": case.slug, "network": case.facts.network, "answers": sane_id(case.letter.message_id)}
-            owe = owe_answer if to.member_id is None or what == "help" else owe_notice
-            kind = "help" if what == "help" else "done"
-            owe(db, to, kind, self._world.clock(), **{"what": what, "about": "", **said, **facts})
+            told = {"what": what, "about": "", **said, **facts}
+            if to.member_id is None or what == "help":
+                self._answer(db, case, "help" if what == "help" else "done", **told)
+            else:
+                owe_notice(db, to, "done", self._world.clock(), **told)
+
+    def _answer(self, db: Db, case: Case, kind: str, **facts: Any) -> bool:
+        """Whether it is owed. A name can be borrowed, and gets one answer a day; who surely wrote is told each time, else what
+        they wrote would be gone without a word."""
+        to, now = case.sender, self._world.clock()
+        if to.member_id is None or not (case.facts.proof != "none" or case.facts.is_holder):
+            return owe_answer(db, to, kind, now, **facts)
+        to = replace(to, address=members.fold(to.address))
+        if owed_lately(db, to.address, kind, now) >= ANSWERS_A_DAY:
+            return False
+        owe_notice(db, to, kind, now, **facts)
+        return True
 
     def receipt(self, db: Db, case: Case, post: Post) -> None:
         """Where their mail landed, where they want to know or ought to."""
         assert case.author is not None
         why = receipts.why(db, case.letter, case.author, post, was_held=case.was_held)
-        if not why:
+        if not why or case.unanswerable:
             return
         reach = outbox.mailed_to(db, [post.id]).get(post.id, 0)
         change = self._world.tokens.make("change", post.id, case.author.id)
@@ -122,7 +137,7 @@ class Voice:
             about=threads.find_thread(db, post.thread_id).subject,
             url=f"{self._world.settings.base_url}/p/{post.id}",
             change_url=f"{self._world.settings.base_url}/c/{change}",
-            landed=post.landed_by,
+            landed="chosen" if case.facts.chosen or case.facts.is_chosen_new else post.landed_by,
             reach=reach,
             files=[file.name for file in attachments.of_posts(db, [post.id]).get(post.id, [])],
             folded=receipts.beyond_quotes(case.letter)[:2000] or post.folded[:500],

@@ -437,6 +437,24 @@ def test_who_moves_to_another_time_zone_is_away_on_the_same_days(
     assert told(world, ville) == [[missed.id]]
 
 
+def test_who_is_back_stays_back_in_another_time_zone(world: World, clock: Clock, town: tuple[Network, Member]) -> None:
+    """And who has just left stays away: only whole days move with the clock."""
+    network, anna = town
+    ville = make.member(world, "ville@example.org", "Ville", network=network)
+    kaisa = make.member(world, "kaisa@example.org", "Kaisa", network=network)
+    clock.now = DURING
+    for who in (ville, kaisa):
+        go(world, who)
+    come_back(world, ville)
+    clock.move(minutes=10)
+    with world.database.transaction() as db:
+        for who in (ville, kaisa):
+            members.set_time_zone(db, db.get_one(Member, who.id), "America/New_York")
+    post = make.post(world, network, anna)
+    assert fates(world, ville, post) == ["waiting"]
+    assert fates(world, kaisa, post) == [None]
+
+
 def test_the_days_as_each_language_has_them() -> None:
     assert [i18n.days(*JULY, language) for language in ("fi", "sv", "en")] == [
         "1.–31.7.2027", "1–31 juli 2027", "1–31 Jul 2027",

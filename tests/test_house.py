@@ -212,6 +212,9 @@ def test_every_subcommand_is_documented() -> None:
             assert f"`parvi {name} {sub}" in documents(), f"{name} {sub}"
 
 
+BACK = {"takaisin", "tillbaka", "back"}
+
+
 def test_every_word_of_command_is_documented() -> None:
     told = (ROOT / "docs" / "by-mail.md").read_text(encoding="utf-8")
     cells = {
@@ -221,4 +224,4 @@ def test_every_word_of_command_is_documented() -> None:
         for cell in line.split("|")
         for word in cell.split(",")
     }
-    assert {word for words in commands.WORDS.values() for word in words} <= cells
+    assert {word for words in commands.WORDS.values() for word in words} | BACK <= cells

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from forum import memberships, moving, posts, subscriptions, threads
-from forum.errors import MayNotChange, SubjectMissing, ThreadNotFound
+from forum.errors import MayNotChange, NetworkArchived, SubjectMissing, ThreadLocked, ThreadNotFound
 from forum.posts import Draft
 from forum.tables import Member, Network, Post
 from forum.world import World
@@ -252,3 +252,39 @@ def test_an_answer_that_is_being_written_is_not_left_behind(world: World, clock:
     mover.join()
     assert numbers(world, said[0].thread_id) == [(1, "Ehdin vielä")]
     assert rows(world, f"SELECT posts, moved_to_id FROM threads WHERE id = {said[0].thread_id}") == [(1, None)]
+
+
+def test_nobody_takes_part_in_a_closed_discussion_by_moving(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 2)
+    kaisa = make.member(world, "kaisa@example.org", "Kaisa", network=network, role="contact")
+    closed = make.post(world, network, anna, subject="Suljettu")
+    with world.database.transaction() as db:
+        threads.find_thread(db, closed.thread_id).locked_at = clock()
+    with pytest.raises(ThreadLocked), world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, said[1].id), closed.thread_id, anna)
+    with pytest.raises(ThreadLocked), world.database.transaction() as db:
+        moving.move_out(db, db.get_one(Post, closed.id), "Muu", anna)
+    with world.database.transaction() as db:
+        moving.move_to(db, db.get_one(Post, said[1].id), closed.thread_id, kaisa)
+
+
+def test_nobody_moves_where_they_may_not_write(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 2)
+    kaisa = make.member(world, "kaisa@example.org", "Kaisa", network=network, role="contact")
+    maija = make.member(world, "maija@example.org", "Maija", coordinates=True)
+
+    def move(who: Member) -> None:
+        with world.database.transaction() as db:
+            moving.move_out(db, db.get_one(Post, said[1].id), "Muu", who)
+
+    with world.database.transaction() as db:
+        db.get_one(Network, network.id).posting = "contacts"
+    with pytest.raises(MayNotChange):
+        move(anna)
+    move(kaisa)
+    with world.database.transaction() as db:
+        db.get_one(Network, network.id).state = "archived"
+    for who in (anna, kaisa):
+        with pytest.raises(NetworkArchived):
+            move(who)
+    move(maija)

@@ -188,6 +188,7 @@ BOMBS: list[tuple[Callable[[str], str], str]] = [
     (text.from_mail, "\n " * 300_000),
     (text.from_mail, "a" + " " * 2_000_000 + "\n"),
     (text.from_mail, "a@b.fi " * 250_000),
+    (text.from_mail, "> a a\n>> b b\n\n" * 1_000_000),
     (text.one_line, " " * 1_000_000),
     (text.excerpt, "(https:" * 200_000),
     (text.excerpt, "[" * 2_000_000),

@@ -28,11 +28,13 @@ def said(visit: Visit) -> dict[str, Any]:
     member = visit.signed_in
     days = None if absence.has_ended(member, visit.now) else absence.of(member)
     first, last = (day.isoformat() for day in days) if days else (_today(visit).isoformat(), "")
+    if isinstance(visit.refusal, AbsenceUnclear):
+        first, last = visit.form["first"], visit.form["last"]
     return {
         "days": days and i18n.days(*days, visit.language),
         "has_begun": absence.is_away(member, visit.now),
-        "first": visit.form["first"] if visit.refusal else first,
-        "last": visit.form["last"] if visit.refusal else last,
+        "first": first,
+        "last": last,
         "today": _today(visit).isoformat(),
     }
 

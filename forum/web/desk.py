@@ -1,4 +1,4 @@
-"""The coordinators' desk: so far, the dry run of a mail."""
+"""The coordinators' desk: the dry run of a mail."""
 
 from collections.abc import Mapping
 from itertools import groupby

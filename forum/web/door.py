@@ -23,8 +23,9 @@ from forum.web.visit import Form, Site, Visit
 View = Callable[[Visit], Response]
 log = logging.getLogger("parvi.web")
 
-# More threads only fight for the interpreter; readers have their own, so that no long write keeps them waiting.
-_READERS, _WRITERS = CapacityLimiter(2), CapacityLimiter(2)
+# More threads only fight for the interpreter; readers have their own, so that no long write keeps them waiting, and so has
+# what goes outside: a server that answers slowly, or the dry run of a large mail.
+_READERS, _WRITERS, _OUTSIDE = CapacityLimiter(2), CapacityLimiter(2), CapacityLimiter(2)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def endpoint(views: Views) -> Callable[[Request], Awaitable[Response]]:
         site: Site = request.app.state.site
         writes = request.method == "POST"
         sent = await _read(request, site, views) if writes else forms.Sent()
-        return await to_thread.run_sync(_answer, views, request, site, sent, limiter=_WRITERS if writes else _READERS)
+        limiter = _READERS if not writes else _OUTSIDE if views.outside else _WRITERS
+        return await to_thread.run_sync(_answer, views, request, site, sent, limiter=limiter)
 
     return answer
 

@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
-from forum import folding, moving, posts
+from forum import folding, moving, networks, posts
 from forum.errors import LinkNotValid, MayNotChange, ThreadNotFound
-from forum.tables import Member, Post
+from forum.tables import Member, Network, Post
 from forum.web import page
 from forum.web.paths import post_path
 from forum.web.posts import readable_post, under_our_headings
@@ -16,9 +16,11 @@ def show_change(visit: Visit) -> Response:
 
 
 def change(visit: Visit) -> Response:
-    """On to where it stands then."""
+    """On to where it stands then, for who may look there."""
     post = _changeable(visit)
     _change(visit, post, visit.signed_in)
+    if not _may_read(visit, post, visit.signed_in):
+        return page.redirect(f"{visit.request.url.path}?done=1")
     row = posts.whole(visit.db, post.id)
     return page.redirect(post_path(row.slug, row.thread_id, row.subject, row.number))
 
@@ -37,7 +39,7 @@ def change_by_link(visit: Visit) -> Response:
 
 
 def _changeable(visit: Visit) -> Post:
-    """The post in the path, if one may change it; what one may not even read does not exist."""
+    """The post in the path, if one may change it; what one may neither change nor read does not exist."""
     member = visit.signed_in
     post = posts.find_post(visit.db, visit.number("post"))
     if not moving.may_change(visit.db, post, member):
@@ -66,15 +68,22 @@ def _change(visit: Visit, post: Post, who: Member) -> None:
         moving.move_out(visit.db, post, visit.form["subject"], who)
 
 
+def _may_read(visit: Visit, post: Post, who: Member) -> bool:
+    """Who has left a private network keeps their text, and learns no more of where it stands."""
+    return networks.may_read(visit.db, visit.db.get_one(Network, post.network_id), who)
+
+
 def _show(visit: Visit, post: Post, who: Member) -> Response:
     row = posts.whole(visit.db, post.id)
+    may_read = _may_read(visit, post, who)
     may_move = moving.may_move(visit.db, post, who)
     words = visit.asked("q").strip()
     return page.render(
         visit,
         "moving/change.html",
         post=row,
-        path=post_path(row.slug, row.thread_id, row.subject, row.number),
+        subject=row.subject if may_read else "",
+        path=post_path(row.slug, row.thread_id, row.subject, row.number) if may_read else "",
         when=visit.moment(row.sent_at),
         landed_by=post.landed_by,
         html=under_our_headings(folding.whole_html(post)),

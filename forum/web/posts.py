@@ -64,7 +64,7 @@ def shown(visit: Visit, thread: Thread, after: int, role: str, *, may_reply: boo
     """A page of posts, each with its HTML, and whether more follow. The HTML is the same for many, so it is kept.
     `role` is the reader's in the network."""
     index = threads.numbers_in(visit.db, thread.id, after)
-    may = {row.id: May(may_reply, moving.changes(visit.member, role, row.author_id)) for row in index.rows}
+    may = {row.id: May(may_reply, moving.may_change_as(role, row.author_id, visit.member)) for row in index.rows}
     keys = {row.id: _key(visit, thread, row, may[row.id]) for row in index.rows}
     kept = {post_id: visit.site.fragments.find(key) for post_id, key in keys.items()}
     if missing := {post_id: keys[post_id] for post_id, html in kept.items() if html is None}:

@@ -141,27 +141,22 @@ class Reader:
         return self._said(_("%(who)s, a member.") if found["is_member"] else _("%(who)s, not a member.")) % {"who": who}
 
     def _folded(self, found: Mapping[str, int]) -> str:
-        plural, quoted, signed, passed_on = (
-            self._visit.translations,
-            found["quote"],
-            found["signature"],
-            found["forward"],
-        )
-        said = [
-            plural.ngettext("%(num)s quoted line.", "%(num)s quoted lines.", quoted) % {"num": quoted}
-            if quoted
-            else "",
-            plural.ngettext("%(num)s line of a signature.", "%(num)s lines of a signature.", signed) % {"num": signed}
-            if signed
-            else "",
-        ]
-        shown = plural.ngettext(
-            "%(num)s line of a mail that is passed on is shown.",
-            "%(num)s lines of a mail that is passed on are shown.",
-            passed_on,
-        )
-        nothing = "" if any(said) else self._said(_("Nothing."))
-        return " ".join(filter(None, (nothing, *said, shown % {"num": passed_on} if passed_on else "")))
+        ngettext = self._visit.translations.ngettext
+        quoted, signed, shown = found["quote"], found["signature"], found["forward"]
+        said = [] if quoted or signed else [self._said(_("Nothing."))]
+        if quoted:
+            said.append(ngettext("%(num)s quoted line.", "%(num)s quoted lines.", quoted) % {"num": quoted})
+        if signed:
+            lines = ngettext("%(num)s line of a signature.", "%(num)s lines of a signature.", signed)
+            said.append(lines % {"num": signed})
+        if shown:
+            lines = ngettext(
+                "%(num)s line of a mail that is passed on is shown.",
+                "%(num)s lines of a mail that is passed on are shown.",
+                shown,
+            )
+            said.append(lines % {"num": shown})
+        return " ".join(said)
 
     def _files(self, found: Mapping[str, int]) -> str:
         if not found["came"]:
@@ -199,8 +194,8 @@ class Reader:
         )
 
     def _mails(self, count: int) -> str:
-        plural = self._visit.translations.ngettext
-        return plural("%(num)s mail would go out.", "%(num)s mails would go out.", count) % {"num": count}
+        ngettext = self._visit.translations.ngettext
+        return ngettext("%(num)s mail would go out.", "%(num)s mails would go out.", count) % {"num": count}
 
     # The sentence on top
 
@@ -242,10 +237,10 @@ class Reader:
     def _refused(self, found: Mapping[str, Any]) -> str:
         if not found["would_mail"]:
             return self._said(_("It would be refused, and its sender would not be told."))
-        kind = getattr(errors, found["refusal"]["error"], None) if found["refusal"] else None
-        if kind is None or not issubclass(kind, Refusal) or not self._may_read(found):
+        if not self._may_read(found):
             return self._said(_("It would be refused, and its sender would be told why."))
-        sentence = i18n.sentence(kind(**found["refusal"]["facts"]), self._visit.language)
+        refusal: Refusal = getattr(errors, found["refusal"]["error"])(**found["refusal"]["facts"])
+        sentence = i18n.sentence(refusal, self._visit.language)
         return self._said(_("It would be refused. Its sender would be told: “%(sentence)s”")) % {"sentence": sentence}
 
     # What may be told

@@ -4,14 +4,18 @@ import re
 from dataclasses import dataclass
 
 from mailbridge.quotes.lines import Line, fold, next_quoted
-from mailbridge.quotes.words import LEADS, WEEKDAYS, WROTE
+from mailbridge.quotes.words import LEADS, QUOTING, WEEKDAYS, WROTE
 
 _WRAPPED = 5
 _LONGEST = 400
+_ENDINGS = 2  # "We meet at:", then the attribution proper; more are no one's, and each is looked through
 _STARTS = frozenset(fold(word) for word in LEADS | WEEKDAYS)
 _ALL_VERBS = tuple(sorted((fold(verb) for verb in WROTE), key=len, reverse=True))
 _LONGEST_VERB = len(_ALL_VERBS[0])
 _VERBS = re.compile(r"(?<![^\W\d_])(?:" + "|".join(map(re.escape, _ALL_VERBS)) + r")(?![^\W\d_])")
+_QUOTING = tuple(fold(words) + " " for words in QUOTING)
+# Yahoo's phone program puts what was written on the same line.
+_WITH_TEXT = re.compile(r"([^\n]{10,300}?[>)\]]\s?[^\d<>@\n]{3,40}:)\s{2,}\S")
 _DIGIT = re.compile(r"\d")
 _DATE = re.compile(r"(?:19|20)\d\d|\d{1,2}[:.h]\d\d|\d{1,2}[./]\s?\d{1,2}[./]|\d{1,2}/\d{1,2}")
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d")
@@ -32,6 +36,8 @@ class Attribution:
 
 def attribution_at(lines: list[Line], at: int) -> Attribution | None:
     """An attribution that begins at this line and is followed by a quote, or sure enough without."""
+    if (found := _with_text(lines, at)) is not None:
+        return found
     if not _may_begin(lines[at].bare) or not any(_may_end(line.bare) for line in lines[at : at + _WRAPPED]):
         return None
     found = _read(lines, at)
@@ -42,6 +48,14 @@ def attribution_at(lines: list[Line], at: int) -> Attribution | None:
         if _first_word(lines[later].bare) in _STARTS and (inner := _read(lines, later)) and inner.end == found.end:
             return None
     return found
+
+
+def _with_text(lines: list[Line], at: int) -> Attribution | None:
+    bare = lines[at].bare
+    if "@" not in bare or ":  " not in bare or not (said := _WITH_TEXT.match(bare)):
+        return None
+    is_sure = _certainty(fold(said[1]).strip("-—_*~ "), said[1]) is True
+    return Attribution(at, at + 1, said[1], True) if is_sure else None
 
 
 def _may_end(bare: str) -> bool:
@@ -55,7 +69,7 @@ def _may_begin(bare: str) -> bool:
 
 
 def _read(lines: list[Line], at: int) -> Attribution | None:
-    joined, depth = "", lines[at].depth
+    joined, depth, endings = "", lines[at].depth, 0
     for number in range(at, min(len(lines), at + _WRAPPED)):
         line = lines[number]
         is_end_of_address = line.depth == depth + 1 and joined.rfind("<") > joined.rfind(">")
@@ -64,6 +78,9 @@ def _read(lines: list[Line], at: int) -> Attribution | None:
         joined = f"{joined} {'>' * is_end_of_address}{line.bare}".strip()
         if not _may_end(line.bare):
             continue
+        endings += 1
+        if endings > _ENDINGS:
+            return None
         text = fold(joined).strip("-—_*~ ")
         if (joined.endswith(_ENDS) or ("@" in text and text.endswith(_ALL_VERBS))) and (
             sure := _certainty(text, joined)
@@ -77,8 +94,10 @@ def _read(lines: list[Line], at: int) -> Attribution | None:
 
 def _certainty(text: str, joined: str) -> bool | None:
     """True: nobody writes that by hand. False: only with a quote below. None: no attribution."""
-    verb = _VERBS.search(text)
-    has_date, has_time, has_address = bool(_DATE.search(text)), bool(_TIME.search(text)), "@" in text
+    has_date, has_address = bool(_DATE.search(text)), "@" in text
+    if not has_date and not has_address and not text.rstrip(":： ").endswith(_ALL_VERBS):
+        return None
+    verb, has_time = _VERBS.search(text), bool(_TIME.search(text))
     begins = text[:1].isdigit() or _first_word(joined) in _STARTS
     if verb:
         if begins and (has_address or has_date):
@@ -86,6 +105,8 @@ def _certainty(text: str, joined: str) -> bool | None:
         if has_address or has_date:
             return (has_date and has_address) or (has_time and _is_name(joined, verb.start()))
         return False if verb.end() >= len(text.rstrip(":： ")) and verb.start() < 80 else None
+    if has_address and text.startswith(_QUOTING):
+        return False
     if _ADDRESS_AT_END.search(text) and has_date:
         return begins and "<" in text
     return None

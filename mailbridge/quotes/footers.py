@@ -8,7 +8,9 @@ from mailbridge.quotes.lines import Line
 FOOTER = "_" * 15
 MARKS = 100
 
-_POST = re.compile(r"https?://[^\s/<>\"'()\[\]]{1,253}/p/\d{1,18}\b")
+_POST = re.compile(r"https?://[^\s/<>\"'()\[\]]{1,253}/p/\d{1,18}(?![^\W_])")
+# Mail gateways put an address into another of their own: "https://...safelinks...?url=https%3A%2F%2F".
+_ENCODED = re.compile(r"%(3a|2f)", re.I)
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,250}@[^<>\s@]{1,250}>")
 _FOOTER_LINES = 12
 
@@ -21,7 +23,7 @@ def footer_end(lines: list[Line], at: int) -> int | None:
     for number in range(at + 1, min(len(lines), at + 1 + _FOOTER_LINES)):
         if lines[number].bare in {"", FOOTER}:
             return number if is_ours else None
-        is_ours = is_ours or bool(_POST.search(lines[number].bare))
+        is_ours = is_ours or bool(_POST.search(_unwrapped(lines[number].bare)))
     return min(len(lines), at + 1 + _FOOTER_LINES) if is_ours else None
 
 
@@ -36,6 +38,10 @@ def intro_above(lines: list[Line], start: int, footer: int) -> int | None:
 
 def markers_in(text: str) -> tuple[str, ...]:
     """Addresses of our posts and Message-IDs, in order, each once."""
-    found = dict.fromkeys(_POST.findall(text))
+    found = dict.fromkeys(_POST.findall(_unwrapped(text)))
     found.update(dict.fromkeys(_MESSAGE_ID.findall(text)))
     return tuple(found)[:MARKS]
+
+
+def _unwrapped(text: str) -> str:
+    return _ENCODED.sub(lambda found: ":" if found[1] in "3a3A" else "/", text) if "%" in text else text

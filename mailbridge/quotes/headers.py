@@ -13,6 +13,8 @@ _DASHES = "-_=*#–—─━ "
 _COLON = re.compile("[:：]")
 _ANY_FIELD = re.compile(r"[*_]{0,2}[^\s:：<>@][^:：<>@]{0,30}[:：]\s?\S")
 _OUTLOOKS_RULE = 30
+_TIME = re.compile(r"\d{1,2}[:.h]\d\d")
+_GROUPWISES = re.compile(r">>> (?=[^\n]{0,300}\d[^\n]{0,300} >>>\s*$)")
 _LONGEST_LABEL = 30
 _LONGEST_BLOCK = 30
 
@@ -25,6 +27,7 @@ class Block:
     end: int
     sender: str = ""
     is_forward: bool = False
+    is_unmarked: bool = False  # what follows is not marked, though this line is
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class _Fields:
 def block_at(lines: list[Line], at: int) -> Block | None:
     """A header block, or a line that announces one ("---- Forwarded message ----"), beginning at this line."""
     bare = lines[at].bare
+    if lines[at].depth and _GROUPWISES.match(lines[at].text):
+        return Block(at, at + 1, bare.rstrip("> "), is_unmarked=True)
     if bare[:1] in _DASHES and (announced := _announcement(lines, at)):
         return announced
     if bare.endswith((":", "：")) or (len(bare) < 40 and fold(bare) in _ORIGINAL):
@@ -60,7 +65,8 @@ def _announcement(lines: list[Line], at: int) -> Block | None:
     needed = 2 if words else 3
     if below and _is_header(below.values, needed):
         return Block(at, below.end, below.values["from"], is_forward)
-    if not words and len(lines[at].bare) >= _OUTLOOKS_RULE and (end := any_block_end(lines, at + 1)):
+    is_outlooks = not lines[at].bare.strip("_") and len(lines[at].bare) >= _OUTLOOKS_RULE
+    if is_outlooks and (end := any_block_end(lines, at + 1)):
         return Block(at, end)
     if is_forward and _is_inline_from(rest):
         return Block(at, at + 1, rest.partition(":")[2], is_forward)
@@ -161,9 +167,11 @@ def any_block_end(lines: list[Line], at: int) -> int | None:
 
 
 def _is_header(values: dict[str, str], needed: int) -> bool:
-    """A sender and enough besides. "Från: 12.00 Till: 14.00" in an invitation is no sender."""
+    """A sender and enough besides. "Från: 12.00 Till: 14.00" in an invitation is no sender, and "Lähettäjä: Yhdistys,
+    Aihe: Kokous" in a draft no header: one whose sender has no address (Exchange within a house) has the time."""
     sender = values.get("from", "")
     known = len(values.keys() - {"other"})
     if not sender or known < needed:
         return False
-    return "@" in sender or ("subject" in values and not any(letter.isdigit() for letter in sender))
+    is_named = "subject" in values and not any(letter.isdigit() for letter in sender)
+    return "@" in sender or (is_named and (needed < 3 or bool(_TIME.search(values.get("sent", "")))))

@@ -27,19 +27,22 @@ _REWRITTEN = re.compile(
     re.I,
 )
 _MARKER = re.compile(r"\d{1,3}|o")
+_MARGIN = " \t\xa0>"
 
 
 def words_in(text: str, links: frozenset[str] = frozenset()) -> Words:
     """Without case, punctuation, marks, the targets of links, and links whose words are all among `links`."""
     if ":" in text:
-        text = _LINK.sub(lambda found: _said(found, links), text)
+        begin = len(text) - len(text.lstrip(_MARGIN))
+        text = _LINK.sub(lambda found: _said(found, begin, links), text)
     flat = text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return _WORD.findall(flat.casefold())
 
 
-def _said(found: re.Match[str], links: frozenset[str]) -> str:
+def _said(found: re.Match[str], begin: int, links: frozenset[str]) -> str:
+    """`begin`: of the first word; what is bracketed behind one is the target of a link."""
     link = found[0]
-    is_target = link[0] in "<([" and link[-1] in ">)]" and bool(found.string[: found.start()].strip(" \t\xa0>"))
+    is_target = link[0] in "<([" and link[-1] in ">)]" and found.start() > begin
     if is_target or link[:5].lower() == "[cid:" or _is_ours(link, links):
         return " "
     return link

@@ -2,6 +2,7 @@
 
 import re
 
+from mailbridge.quotes.disclaimers import disclaimer_start
 from mailbridge.quotes.lines import Line, fold
 from mailbridge.quotes.words import CLOSINGS, SENT_FROM
 
@@ -13,6 +14,7 @@ _LIST_WORDS = (
     "/groups/", "mailman",
 )  # fmt: skip
 _BELOW_CLOSING = 12
+_LONGEST_SIGNATURE = 25
 _SHORT = 70
 _SIGNED = re.compile(r"[-–—/~][^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$")
 _POSTSCRIPT = re.compile(r"\[\d{1,2}\]|(?:ps|p\.s|p\.\s?s\.|psst|edit|lisäys|jk|pps)\b", re.I)
@@ -23,22 +25,29 @@ _NAME = re.compile(r"[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,3}[.!]?$")
 
 def signature_start(lines: list[Line], start: int, end: int) -> int:
     """The line where the signature of lines start..end begins; `end` when there is none."""
-    end_of_text = end
-    while end_of_text > start and not lines[end_of_text - 1].bare:
-        end_of_text -= 1
+    end_of_text = _without_blank(lines, start, end)
+    # Where there are several they part the text.
+    is_only = sum(lines[number].text.rstrip() == "--" for number in range(start, end_of_text)) == 1
     for number in range(start, end_of_text):
-        if _is_delimiter(lines, number, end_of_text) or _is_list_footer(lines, number, end_of_text):
+        if _is_delimiter(lines, number, end_of_text, is_only) or _is_list_footer(lines, number, end_of_text):
             return _closing(lines, start, number)
-    found = _closing(lines, start, end_of_text)
+    end_of_words = disclaimer_start(lines, start, end_of_text)
+    found = _closing(lines, start, end_of_words)
     return found if found < end_of_text else end
 
 
-def _is_delimiter(lines: list[Line], at: int, end: int) -> bool:
-    """ "-- " alone on its line (RFC 3676 4.3); without the space only near the end."""
+def _without_blank(lines: list[Line], start: int, end: int) -> int:
+    while end > start and not lines[end - 1].bare:
+        end -= 1
+    return end
+
+
+def _is_delimiter(lines: list[Line], at: int, end: int, is_only: bool) -> bool:
+    """ "-- " alone on its line (RFC 3676 4.3); without the space the only one, near the end."""
     text = lines[at].text.rstrip("\r\n")
     if text in {"-- ", "--\xa0"}:
         return True
-    return text.rstrip() == "--" and 0 < end - at - 1 <= 20
+    return is_only and text.rstrip() == "--" and 0 < end - at - 1 <= 20
 
 
 def _is_list_footer(lines: list[Line], at: int, end: int) -> bool:
@@ -59,6 +68,8 @@ def is_device(bare: str) -> bool:
     if not bare or len(bare) > 200:
         return False
     text = fold(bare).lstrip("-*_ •")
+    if text.startswith("yahoo mail: "):
+        return True
     if not text.startswith(_SENT_FROM) and not text.endswith(("から送信", "gönderildi", "küldve")):
         return False
     words = text.partition("<")[0].partition("(http")[0].partition("http")[0].strip()
@@ -72,13 +83,15 @@ def is_postscript(bare: str) -> bool:
 
 def _closing(lines: list[Line], start: int, end: int) -> int:
     """The closing formula, or the name set apart with a dash, if only a short signature follows; else `end`."""
-    found, full, name_at = end, 0, None
+    found, full, name_at, is_prose = end, 0, None, False
     for number in range(end - 1, start, -1):
         bare = lines[number].bare
         if not bare:
             continue
         full += 1
-        if full > _BELOW_CLOSING or len(bare) > _SHORT + 30 or is_postscript(bare):
+        is_prose = is_prose or (bare[-1] in ".!?" and bare.count(" ") > 4)
+        limit = _BELOW_CLOSING if is_prose else _LONGEST_SIGNATURE
+        if full > limit or len(bare) > _SHORT + 30 or is_postscript(bare):
             break
         if is_closing(bare):
             found = number

@@ -11,9 +11,10 @@ from mailbridge.quotes.footers import footer_end, intro_above
 from mailbridge.quotes.headers import Block, block_at
 from mailbridge.quotes.lines import Line, fold, lines_of, next_full, next_quoted
 from mailbridge.quotes.signatures import device_line, is_postscript, signature_start
-from mailbridge.quotes.words import ANSWERS_BELOW
+from mailbridge.quotes.words import ANSWERS, ANSWERS_BELOW
 
 _ANSWERS_BELOW = tuple(fold(words) for words in ANSWERS_BELOW)
+_ANSWERS = re.compile("|".join(rf"\b(?:{what})(?: [\w,]+){{0,3}}? (?:{where})\b" for what, where in ANSWERS))
 _WRAPPED_AT = 60
 
 
@@ -41,9 +42,9 @@ def folded_text(parts: Iterable[Part]) -> str:
     return "".join(part.text for part in parts if part.kind in {"quote", "signature"})
 
 
-def trimmed(text: str, is_forward: bool = False) -> Trimmed:
-    """Linear in the length of the text."""
-    walk = _Walk(lines_of(text), is_forward)
+def trimmed(text: str, is_forward: bool = False, is_new: bool = False) -> Trimmed:
+    """Linear in the length of the text. `is_new`: its headers name nothing that it answers or passes on."""
+    walk = _Walk(lines_of(text), is_forward, is_new)
     walk.walk()
     parts = _parts(walk)
     quoted = "".join(part.text for part in parts if part.kind == "quote")
@@ -58,6 +59,7 @@ class _Walk:
 
     lines: list[Line]
     is_forward: bool
+    is_new: bool = False
     kinds: list[tuple[Kind, int, int]] = field(default_factory=list)
     sender: Person | None = None
     own_from: int = 0
@@ -75,19 +77,31 @@ class _Walk:
         if found := block_at(self.lines, at):
             return self._block(found)
         if line.depth:
-            return self._quoted(at, at)
+            return self._below_list(at) if self._is_list(at) else self._quoted(at, at)
         if said := attribution_at(self.lines, at):
             return self._attributed(said)
         if end := footer_end(self.lines, at):
             return self._unannounced(at, end)
         return at + 1
 
+    def _is_list(self, at: int) -> bool:
+        """Whether ">" begins the items of a writer's list, who answers nobody and says what it is a list of."""
+        if not self.is_new or self.kinds:
+            return False
+        above = next((line.bare for line in reversed(self.lines[max(0, at - 3) : at]) if line.bare), "")
+        return above.endswith(":") and "@" not in above and not any(map(str.isdigit, above))
+
+    def _below_list(self, at: int) -> int:
+        while at < len(self.lines) and self.lines[at].depth:
+            at += 1
+        return at
+
     def _block(self, block: Block) -> int:
         self.sender = self.sender or senders.of_field(block.sender)
         start = block.start
         if block.is_forward or self.is_forward:
             return self._rest("forward", start, len(self.lines))
-        if self.lines[start].depth:
+        if self.lines[start].depth and not block.is_unmarked:
             return self._quoted(start, start)
         return self._below(start, block.end)
 
@@ -106,11 +120,14 @@ class _Walk:
             return self._quoted(start, quoted)
         if not self._has_own(start):
             return body
-        own = " ".join(line.bare for line in self.lines[max(self.own_from, start - 12) : start])
-        if len(own) < 400 and any(words in fold(own) for words in _ANSWERS_BELOW):
-            # Nothing of it can be folded safely.
-            return len(self.lines)
+        if self._says_below(start):
+            return self._rest("own", self.own_from, len(self.lines))
         return self._rest("quote", start, self._end_of_ours(body))
+
+    def _says_below(self, start: int) -> bool:
+        """Whether the words above announce answers in what follows: nothing of it can be folded safely."""
+        own = fold(" ".join(line.bare for line in self.lines[max(self.own_from, start - 12) : start]))
+        return len(own) < 400 and bool(any(words in own for words in _ANSWERS_BELOW) or _ANSWERS.search(own))
 
     def _end_of_ours(self, body: int) -> int:
         for number in range(body, len(self.lines)):
@@ -133,6 +150,9 @@ class _Walk:
                 break
         while end < len(self.lines) and self.lines[end].depth:
             end += 1
+        if next_full(self.lines, end) is None and self._says_below(start):
+            # Answers in another colour, or behind an arrow, look quoted as well.
+            return self._rest("own", self.own_from, len(self.lines))
         return self._rest("quote", start, max(end, at + 1))
 
     def _is_debris(self, at: int) -> bool:

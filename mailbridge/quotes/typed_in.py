@@ -32,7 +32,6 @@ from mailbridge.quotes.headers import any_block_end, block_at, field_of
 from mailbridge.quotes.in_step import Span, Text, Words, in_step, links_in, most_alike, words_in
 from mailbridge.quotes.lines import LINES, Line, lines_of
 from mailbridge.quotes.signatures import is_device, signature_start
-from mailbridge.quotes.trimming import own_text
 
 _OURS = 0.6
 _LEAST_LINES, _LEAST_WORDS = 2, 8
@@ -42,20 +41,40 @@ _MERE_MARKER = re.compile(r"(?:\d{1,3}[.)]|o)")
 _MARK = re.compile(r"[ \t\xa0]{0,3}>[ \t\xa0]?")
 
 
-def with_typed_in(parts: tuple[Part, ...], sent: Sequence[str]) -> tuple[Part, ...]:
-    """Parts of a trimmed mail, answers within the quote of ours made `own` in their places; joined they stay the whole text.
+def answers_in(parts: tuple[Part, ...], sent: Sequence[str]) -> "Answers | None":
+    """What was typed into the quote of ours in a trimmed mail; None where nothing was.
 
     `sent`: the mails of ours that may be quoted, the answered one first: of each, whole, both forms in each language it went
     out in; the HTML form as `read.html.to_text` reads it.
     """
-    answers = _answers(parts, sent)
-    return answers.parts() if answers else parts
-
-
-def shown(parts: tuple[Part, ...], sent: Sequence[str]) -> str:
-    """What is shown of a trimmed mail: its own text, and what was typed into ours, each below the paragraph it answers ("> ")."""
-    answers = _answers(parts, sent)
-    return answers.shown() if answers else own_text(parts)
+    lines = lines_of("".join(part.text for part in parts))
+    kinds = _kinds(parts, lines)
+    if not sent or len(lines) > LINES or "forward" in kinds:
+        return None
+    links = links_in(sent)
+    quote = _first_quote(lines, kinds, sent, links)
+    if quote is None:
+        return None
+    numbers = [n for n in range(quote.body, quote.end) if quote.is_shown or kinds[n] == "quote"]
+    depth = next((lines[n].depth for n in numbers if lines[n].bare), 0)
+    words = [_line_words(lines[n], links) for n in numbers]
+    text = most_alike([Text.of(each, links) for each in sent], words)
+    spans = {numbers[at]: span for at, span in in_step(text, words).items()} if text else {}
+    if text is None or depth > 1 or not _is_ours(text, words, spans):
+        return None
+    known = set(spans)
+    signature = {tuple(words_in(lines[n].text, links)) for n in range(quote.begin) if kinds[n] == "signature"}
+    candidates = {
+        n: said for n, said in zip(numbers, words, strict=True) if said and n not in known and lines[n].depth == depth
+    }
+    looked_at = _stretch(lines, quote, spans, text)
+    added = _added(lines, quote.body, min(known))
+    typed = {
+        n
+        for n, said in candidates.items()
+        if n in looked_at and n not in added and tuple(said) not in signature and _is_written(lines[n].bare)
+    }
+    return _marked_own(lines, kinds, quote, typed, known, depth) if typed else None
 
 
 @dataclass(slots=True)
@@ -72,7 +91,7 @@ class _Quote:
 
 
 @dataclass(slots=True)
-class _Answers:
+class Answers:
     """`typed`: numbers of lines that the writer typed into the quote, blank ones between them included; `known`: ours."""
 
     lines: list[Line]
@@ -82,14 +101,17 @@ class _Answers:
     depth: int
 
     def parts(self) -> tuple[Part, ...]:
+        """The mail's, the answers made `own` in their places; joined they stay the whole text."""
         last = len(self.lines)
         runs = [(kind, list(numbers)) for kind, numbers in groupby(range(last), key=self.kinds.__getitem__)]
-        return tuple(
+        parts = (
             Part(kind, "\n".join(self.lines[n].text for n in run) + ("\n" if run[-1] + 1 < last else ""))
             for kind, run in runs
         )
+        return tuple(part for part in parts if part.text)
 
     def shown(self) -> str:
+        """The writer's own text, and each answer below the paragraph it answers ("> ")."""
         out: list[str] = []
         questions, before = self._questions(), -1
         for number, line in enumerate(self.lines):
@@ -120,37 +142,6 @@ class _Answers:
                 found.add(above)
                 above -= 1
         return found
-
-
-def _answers(parts: tuple[Part, ...], sent: Sequence[str]) -> _Answers | None:
-    lines = lines_of("".join(part.text for part in parts))
-    kinds = _kinds(parts, lines)
-    if not sent or len(lines) > LINES or "forward" in kinds:
-        return None
-    links = links_in(sent)
-    quote = _first_quote(lines, kinds, sent, links)
-    if quote is None:
-        return None
-    numbers = [n for n in range(quote.body, quote.end) if quote.is_shown or kinds[n] == "quote"]
-    depth = next((lines[n].depth for n in numbers if lines[n].bare), 0)
-    words = [_line_words(lines[n], links) for n in numbers]
-    text = most_alike([Text.of(each, links) for each in sent], words)
-    spans = {numbers[at]: span for at, span in in_step(text, words).items()} if text else {}
-    if text is None or depth > 1 or not _is_ours(text, words, spans):
-        return None
-    known = set(spans)
-    signature = {tuple(words_in(lines[n].text, links)) for n in range(quote.begin) if kinds[n] == "signature"}
-    candidates = {
-        n: said for n, said in zip(numbers, words, strict=True) if said and n not in known and lines[n].depth == depth
-    }
-    looked_at = _stretch(lines, quote, spans, text)
-    added = _added(lines, quote.body, min(known))
-    typed = {
-        n
-        for n, said in candidates.items()
-        if n in looked_at and n not in added and tuple(said) not in signature and _is_written(lines[n].bare)
-    }
-    return _marked_own(lines, kinds, quote, typed, known, depth) if typed else None
 
 
 def _kinds(parts: tuple[Part, ...], lines: list[Line]) -> list[Kind]:
@@ -258,7 +249,7 @@ def _is_written(bare: str) -> bool:
 
 def _marked_own(
     lines: list[Line], kinds: list[Kind], quote: _Quote, typed: set[int], known: set[int], depth: int
-) -> _Answers:
+) -> Answers:
     last = max(typed | known)
     for number in range(quote.begin, last + 1):
         if not lines[number].bare and number - 1 in typed and (quote.is_shown or kinds[number] == "quote"):
@@ -267,4 +258,4 @@ def _marked_own(
             kinds[number] = "own"
         elif quote.is_shown:
             kinds[number] = "quote"
-    return _Answers(lines, kinds, typed, known, depth)
+    return Answers(lines, kinds, typed, known, depth)

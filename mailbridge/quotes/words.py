@@ -107,6 +107,14 @@ WROTE = tuple(
     """)
 )
 
+# Horde's "Quoting Anna <anna@example.org>:"
+QUOTING = tuple(
+    _listed("""
+    quoting; lainaus; lainaan; citerar; citat från; citat av; zitat von; citando a; citando; en réponse à; citiere;
+    quotando; citeren; siteerat; sitat fra; citat fra; cytowanie; quoted by
+    """)
+)
+
 # How such a line begins, when neither with a number nor with a name.
 LEADS = frozenset(
     _listed("""
@@ -221,3 +229,13 @@ ANSWERS_BELOW = tuple(
     respuestas abajo; zie onder; svar under; se nedenfor; svar nedenfor
     """)
 )
+
+# The same in other words: what answers, and within a few words, where or how.
+ANSWERS = (
+    (r"vastau[sk]\w*|vastasin|vastailin|vastailen|vastaan|kommen\w+|huomio\w*",
+     r"alla|alle|alempana|jäljempänä|tekstiin|tekstin|väliin|väleihin|perään|(?:puna|sini|vihre|orans|lila)\w*|nuol\w+"),
+    (r"svar\w*|kommentar\w*|kommenter\w*",
+     r"nedan\w*|inne? i texten|i texten|i mejlet|i (?:rött|blått|grönt|färg)|med (?:rött|blått|grönt|pilar)|direkt i"),
+    (r"answer\w*|comment\w*|repl(?:y|ies|ied)|respon\w+",
+     r"below|inline|in[- ]line|in (?:red|blue|green|colou?r)|in the text|between the lines"),
+)  # fmt: skip

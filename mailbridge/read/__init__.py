@@ -4,8 +4,9 @@ from mailbridge import auto, bounces
 from mailbridge.letter import Letter, Person
 from mailbridge.quotes import trimmed
 from mailbridge.quotes.footers import markers_in
+from mailbridge.read import calendar
 from mailbridge.read.bodies import gather
-from mailbridge.read.encoding import words
+from mailbridge.read.encoding import decodable, words
 from mailbridge.read.headers import date, ids, own_id, people, topic
 from mailbridge.read.mime import split
 
@@ -18,17 +19,18 @@ def read(raw: bytes) -> Letter:
     bare, says_reply, says_forward = topic(subject)
     replied, references = ids(headers.all("in-reply-to")), ids(headers.all("references"))
     body = gather(mail)
-    trim = trimmed(body.text(), is_forward=says_forward and not says_reply)
+    is_reply = says_reply or bool(replied or references)
+    trim = trimmed(body.text(), says_forward and not says_reply, is_new=not (is_reply or says_forward))
     report = bounces.report(mail)
     return Letter(
         message_id=own_id(headers.first("message-id")),
         in_reply_to=replied,
         references=references,
-        thread_index="".join(headers.first("thread-index").split())[:2000] or None,
+        thread_index="".join(decodable(headers.first("thread-index")).split())[:2000] or None,
         thread_topic=words(headers.first("thread-topic"))[:1000] or None,
         subject=subject,
         topic=bare,
-        is_reply=says_reply or bool(replied or references),
+        is_reply=is_reply,
         author=next(iter(people(headers.all("from"))), Person("", "")),
         to=people(headers.all("to") + headers.all("cc")),
         sent_at=date(headers.first("date")),
@@ -41,5 +43,6 @@ def read(raw: bytes) -> Letter:
         bounced=report.bounced,
         is_bounce=report.is_bounce,
         complaint=report.is_complaint,
+        calendar_method=calendar.method(mail),
         markers=markers_in(trim.quoted),
     )

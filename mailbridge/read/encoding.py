@@ -66,6 +66,11 @@ def words(value: str) -> str:
     return " ".join(_CONTROL.sub("", value).split())
 
 
+def decodable(value: str) -> str:
+    """A header as it stands, for what is no text (identifiers, types): bytes nobody can decode are replaced."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _runs(value: str) -> list[str]:
     """Adjacent encoded words of one charset are joined before decoding: many programs cut through a letter."""
     out: list[str] = []
@@ -105,7 +110,7 @@ def unquoted_parameters(value: str) -> tuple[str, dict[str, str]]:
         if extended and text:
             part = (int(extended[2] or 0), bool(extended[3]), _unquoted(text))
             found.setdefault(extended[1], []).append(part)
-    return head.split()[0] if head else "", {name: _parameter(parts) for name, parts in found.items()}
+    return decodable(head.split()[0]) if head else "", {name: _parameter(parts) for name, parts in found.items()}
 
 
 def _split_at_semicolons(value: str) -> list[str]:

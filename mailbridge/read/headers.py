@@ -5,15 +5,19 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from mailbridge.letter import Person
-from mailbridge.read.encoding import words
+from mailbridge.read.encoding import decodable, words
 
 PEOPLE = 500
 IDS = 100
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"?|<([^<>]*)>?|([,;:()])|([^"<>,;:()]+)|>')
 _BRACKETED = re.compile(r"<([^<>]{1,998})>")
-_BARE_ID = re.compile(r"[^\s<>,;\"']{1,500}@[^\s<>,;\"']{1,500}")
-_TAG = re.compile(r"\[[a-z0-9][a-z0-9._-]{0,60}\]\s*")
+_BARE_ID = re.compile(r"[^\s<>,;\"']+")
+# Of a list, or of a gateway that warns of what comes from outside.
+_TAG = re.compile(
+    r"\[[a-z0-9][a-z0-9._-]{0,60}\]\s*"
+    r"|[\[({](?i:ext|external|externa?l? e-?mail|extern|externt|ulkoinen|ulkopuolinen|ulkoinen viesti|spam)[\])}]:?\s*"
+)
 # Reply and forward prefixes as programs write them, by language; a counter may follow: "Re[2]:", "Re (2):", "Re^2:".
 _REPLY = """
     re vs sv aw antw antwort rif res resp odp vá ynt svar r bls atb vast ats yan
@@ -83,7 +87,7 @@ def _address_among(text: str) -> tuple[str, str]:
 
 
 def _address(text: str) -> str:
-    text = "".join(text.split()).removeprefix("mailto:").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = decodable("".join(text.split()).removeprefix("mailto:"))
     # A source route (RFC 822): <@one,@two:anna@example.org>.
     if text.startswith("@") and ":" in text:
         text = text.rpartition(":")[2]
@@ -94,10 +98,10 @@ def ids(values: list[str]) -> tuple[str, ...]:
     """Message-IDs in angle brackets, in order, each once; missing brackets are forgiven, garbage is dropped."""
     found: dict[str, None] = {}
     for value in values:
-        text = value[:200_000]
+        text = decodable(value[:200_000])
         for each in _BRACKETED.findall(text) or _BARE_ID.findall(text):
             one = "".join(each.split())
-            if one and "@" in one:
+            if "@" in one.strip("@") and len(one) <= 998:
                 found[f"<{one}>"] = None
     ordered = tuple(found)
     # The first names the thread, the last ones the parents.
@@ -106,8 +110,9 @@ def ids(values: list[str]) -> tuple[str, ...]:
 
 def own_id(value: str) -> str | None:
     """The Message-ID, even of programs that forget brackets or the at sign."""
+    value = decodable(value[:2_000])
     text = "".join(value.split())[:998].strip("<>").strip()
-    inner = _BRACKETED.search(value[:2_000])
+    inner = _BRACKETED.search(value)
     text = "".join(inner[1].split()) if inner else text
     return f"<{text}>" if text and "<" not in text and ">" not in text else None
 

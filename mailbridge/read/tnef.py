@@ -4,12 +4,14 @@ import struct
 from collections.abc import Iterator
 
 from mailbridge.letter import File
+from mailbridge.read import rtf
 from mailbridge.read.encoding import decoded
 
 _SIGNATURE = 0x223E9F78
 _BODY, _FILE_BEGINS, _FILE_TITLE, _FILE_DATA, _FILE_PROPERTIES = 0x2800C, 0x69002, 0x18010, 0x6800F, 0x69005
 _MESSAGE_PROPERTIES, _CODE_PAGE = 0x69003, 0x69007
-_LONG_NAME, _MIME_TYPE, _CONTENT_ID, _DATA, _PLAIN_BODY = 0x3707, 0x370E, 0x3712, 0x3701, 0x1000
+_LONG_NAME, _MIME_TYPE, _CONTENT_ID, _DATA = 0x3707, 0x370E, 0x3712, 0x3701
+_PLAIN_BODY, _RTF_BODY, _HTML_BODY = 0x1000, 0x1009, 0x1013
 _FIXED_SIZES = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16}
 _BINARY, _OBJECT, _STRING, _UNICODE = 0x102, 0x0D, 0x1E, 0x1F
 _MANY = 0x1000
@@ -22,22 +24,33 @@ def is_tnef(file: File) -> bool:
     return is_named and file.data[:4] == struct.pack("<I", _SIGNATURE)
 
 
-def opened(data: bytes) -> tuple[str, list[File]]:
-    """The text, if there is one, and the files inside; whatever of it can be read."""
-    text, charset = "", "windows-1252"
+def opened(data: bytes) -> tuple[str, bool, list[File]]:
+    """The text, if there is one, whether it is HTML, and the files inside; whatever of it can be read."""
+    text, is_html, charset, is_looked_into = "", False, "windows-1252", False
     files: list[dict[str, bytes | str]] = []
     for attribute, value in _attributes(data):
         if attribute == _CODE_PAGE and len(value) >= 4:
             charset = f"cp{struct.unpack_from('<I', value)[0]}"
         elif attribute == _BODY:
             text = decoded(value.rstrip(b"\0"), charset)
-        elif attribute == _MESSAGE_PROPERTIES:
-            text = text or str(dict(_properties(value, charset)).get(_PLAIN_BODY, ""))
+        elif attribute == _MESSAGE_PROPERTIES and not text and not is_looked_into:
+            is_looked_into = True
+            text, is_html = _body(dict(_properties(value, charset)), charset)
         elif attribute == _FILE_BEGINS:
             files.append({})
         elif files:
             _note(files[-1], attribute, value, charset)
-    return text, [_file(found) for found in files if found.get("data")]
+    return text, is_html, [_file(found) for found in files if found.get("data")]
+
+
+def _body(found: dict[int, bytes | str], charset: str) -> tuple[str, bool]:
+    """Exchange keeps a body in one of three forms and makes the others of it; the plain one loses least."""
+    if plain := str(found.get(_PLAIN_BODY, "")).strip():
+        return plain, False
+    if source := found.get(_HTML_BODY):
+        return (source if isinstance(source, str) else decoded(source, charset)), True
+    packed = found.get(_RTF_BODY)
+    return rtf.text_of(rtf.decompressed(packed)) if isinstance(packed, bytes) else ("", False)
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -112,6 +125,6 @@ def _meant(value: bytes, kind: int, charset: str) -> bytes | str:
 
 def _file(found: dict[str, bytes | str]) -> File:
     data = found["data"]
-    content_id = str(found.get("cid", "")).strip("<>") or None
-    media_type = str(found.get("type") or "application/octet-stream")
+    content_id = "".join(str(found.get("cid", "")).split()).strip("<>") or None
+    media_type = "".join(str(found.get("type", "")).split()) or "application/octet-stream"
     return File(str(found.get("name", "")) or "file", media_type, data if isinstance(data, bytes) else b"", content_id)

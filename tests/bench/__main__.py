@@ -1,4 +1,7 @@
-"""`make bench`: how fast and how small, beside what was aimed at. Machines are noisy: run it again, compare CPU before seconds."""
+"""`make bench`: how fast and how small, beside what was aimed at. Machines are noisy: run it again, compare CPU before seconds.
+
+`python -m tests.bench mails` measures one alone; BENCH_MAILS is how many mails that one reads.
+"""
 
 import asyncio
 import os
@@ -24,15 +27,23 @@ from forum.tables import Member, Network, Post
 from forum.web.app import create_app
 from forum.web.fragments import Fragments
 from forum.world import World, open_world
+from tests.bench.reading import ordinary_s, read_all
 from tests.ports import free_port
 
 POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+MAILS = int(os.environ.get("BENCH_MAILS", "1000000"))
 
 
-def main() -> None:
-    for measure in (start_and_memory, accept_on_sqlite, accept_on_postgresql, copies_out, thread_page):
-        with tempfile.TemporaryDirectory() as folder:
-            measure(Path(folder))
+def main(names: list[str]) -> None:
+    measures = (start_and_memory, accept_on_sqlite, accept_on_postgresql, copies_out, thread_page, mails)
+    if unknown := set(names) - {measure.__name__ for measure in measures}:
+        sys.exit(
+            f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(m.__name__ for m in measures)}"
+        )
+    for measure in measures:
+        if not names or measure.__name__ in names:
+            with tempfile.TemporaryDirectory() as folder:
+                measure(Path(folder))
 
 
 def say(what: str, figure: str, goal: str) -> None:
@@ -110,6 +121,28 @@ def thread_page(folder: Path) -> None:
             cold.append(time.process_time() - began)
     say(f"the page of a thread of 50 posts ({size / 1000:.0f} kB), CPU", f"{1000 * warm:.1f} ms", "< 6 ms")
     say("the same for its first reader, nothing kept ready", f"{1000 * median(cold):.1f} ms", "-")
+
+
+def mails(_: Path) -> None:
+    """Generated ones, half of them damaged. The last of all, since it fails when one of them is not read as it should be."""
+    each_s, size = ordinary_s()
+    say(f"an ordinary mail read ({size / 1000:.1f} kB), CPU", f"{1000 * each_s:.2f} ms", "< 0.5 ms")
+    began = time.monotonic()
+    done = read_all(MAILS)
+    slowest_s, number = done.slowest
+    say("generated mails read, all cores", f"{done.count:,}", f"{MAILS:,}")
+    say("mails a second", f"{done.count / (time.monotonic() - began):,.0f}", "-")
+    say(f"CPU for each ({done.size / done.count / 1000:.1f} kB)", f"{1000 * done.cpu_s / done.count:.2f} ms", "-")
+    say(f"the slowest of them (number {number})", f"{1000 * slowest_s:.0f} ms", "-")
+    wrong = {
+        "on which it raised": done.raised,
+        "whose parts are not the text": done.torn,
+        "over 50 ms + 0.2 µs a byte": done.slow,
+    }
+    for what, numbers in wrong.items():
+        say(f"mails {what}", str(len(numbers)), "0")
+    if found := [number for numbers in wrong.values() for number in numbers]:
+        sys.exit(f"see tests.bench.generated.mail() of {', '.join(map(str, found[:20]))}")
 
 
 def cpu_for_one(app: Callable[..., object], page: str, times: int = 100) -> float:
@@ -249,4 +282,4 @@ def timed(act: Callable[[], object], times: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

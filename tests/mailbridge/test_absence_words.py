@@ -15,6 +15,8 @@ NEW_YEAR = Period(date(2026, 12, 20), date(2027, 1, 6))
 
 SAID = [
     ("poissa 1.7.-31.7.", JULY),
+    ("”poissa 1.7.–31.7.”", JULY),
+    ("*Poissa 1.7.–31.7.*", JULY),
     ("poissa 1.7.–31.7.", JULY),
     ("poissa 1.7. — 31.7.", JULY),
     ("poissa 1.7.−31.7.", JULY),

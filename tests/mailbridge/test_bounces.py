@@ -4,6 +4,7 @@ import pytest
 
 from mailbridge.letter import Bounced
 from mailbridge.read import read
+from tests.timing import cpu_s
 
 
 def report(*blocks: str, subject: str = "Undeliverable: x") -> bytes:
@@ -97,3 +98,9 @@ def test_broken_report_is_a_bounce_of_nobody(junk: bytes) -> None:
 def test_member_who_quotes_a_bounce_is_no_bounce() -> None:
     head = b"From: Anna <anna@example.org>\nSubject: Re: Undeliverable: x\nReferences: <a@b>\n\n"
     assert not read(head + b"> <a@example.org>: 550 5.1.1 unknown\n\nMita nyt?\n").is_bounce
+
+
+@pytest.mark.parametrize("text", [b"\n" * 100_000, b"\t\n" * 50_000, b"-" * 100_000, b"--\n" * 33_000])
+def test_a_long_report_of_nothing_is_read_quickly(text: bytes) -> None:
+    raw = b"From: mailer-daemon@mx.example\nSubject: Undeliverable\n\n" + text
+    assert cpu_s(lambda: read(raw)) < 0.3

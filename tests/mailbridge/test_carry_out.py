@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import delete, update
 
 from forum import absence, subscriptions
 from forum.members import Recipient
-from forum.tables import Member, Outbox
+from forum.tables import Member, Membership, Network, Outbox, Thread
 from forum.tokens import Tokens
 from forum.world import World
 from mailbridge.addresses import Addresses
@@ -16,6 +17,7 @@ from mailbridge.case import is_address, plain_address, sane_id
 from mailbridge.incoming import Bridge
 from mailbridge.outgoing import Outgoing
 from mailbridge.read import read
+from mailbridge.voice import ANSWERS_A_DAY
 from mailbridge.worker import make_postman, make_writer
 from mailbridge.write import Writer
 from tests import make
@@ -120,6 +122,50 @@ def test_dates_that_cannot_be_read_are_asked_for(bridge: Bridge, text: str) -> N
     assert "poissa 1.7.–31.7." in str(notice.facts["instead"])
 
 
+def test_who_is_no_member_learns_nothing_by_following(bridge: Bridge) -> None:
+    """Who has left may still have a mail to answer."""
+    hidden = make.network(bridge.world, "salaiset", name="Nimetön ry", visibility="private")
+    kaisa = make.member(bridge.world, "k@example.org", "K", network=hidden)
+    post = make.post(bridge.world, hidden, kaisa, subject="Irtisanomiset")
+    for number, to in enumerate(("salaiset@lists.example.org", bridge.addresses.reply("salaiset", 2, post.id))):
+        for word in ("mute", "follow"):
+            raw = mail(text=word, message_id=f"<{number}{word}@example.org>", in_reply_to=post.message_id)
+            assert bring(bridge, raw, to)[0].fate == "refused"
+    said = str([notice.facts for notice in owed_notices(bridge.world)])
+    assert "Irtisanomiset" not in said
+    assert "Nimetön" not in said
+    assert rows(bridge.world, "SELECT count(*) FROM subscriptions") == [(0,)]
+
+
+def test_who_has_left_still_shows_their_own_text_and_learns_no_more(bridge: Bridge) -> None:
+    text = "Minä tuon kahvit.\n\n-- \nAnna Virtanen\nviestintäpäällikkö\n"
+    [fate] = bring(bridge, mail(text=text, message_id="<2@example.org>"), ADDRESS)
+    back = bridge.addresses.reply("viestijat", 2, fate.post_id or 0)
+    with bridge.world.database.transaction() as db:
+        db.execute(delete(Membership).where(Membership.member_id == 2))
+        db.execute(update(Network).values(visibility="private"))
+        db.execute(update(Thread).values(subject="Irtisanomiset"))
+    [fate] = bring(bridge, mail(text="KOKO", subject="Re: Julkaistu", message_id="<3@example.org>"), back)
+    assert fate[:2] == ("command", "whole")
+    [done] = owed_notices(bridge.world, "done")
+    assert done.facts["about"] == "Julkaistu"
+
+
+def test_who_surely_wrote_is_told_each_time(bridge: Bridge) -> None:
+    """Else the second mail of a day that is refused would be gone without a word."""
+    for number in range(25):
+        for text in ("poissa heinäkuussa", "ohje"):
+            bring(bridge, mail(text=text, message_id=f"<{number}{text[:4]}@example.org>"), ADDRESS)
+    assert len(owed_notices(bridge.world, "refused")) == len(owed_notices(bridge.world, "help")) == ANSWERS_A_DAY
+    assert rows(bridge.world, "SELECT count(*) FROM posts") == [(1,)]
+
+
+def test_in_a_borrowed_name_one_is_told_once_a_day(bridge: Bridge) -> None:
+    for number in range(3):
+        bring(bridge, mail(text="ohje", message_id=f"<{number}@example.org>", proven=False), ADDRESS)
+    assert len(owed_notices(bridge.world, "help")) == 1
+
+
 def test_a_denial_is_thanked_for(bridge: Bridge) -> None:
     bring(bridge, mail(message_id="<2@example.org>", proven=False), ADDRESS)
     to = str(owed_notices(bridge.world, "was_this_you")[0].facts["reply_to"])
@@ -159,6 +205,8 @@ def test_what_is_done_is_said_in_every_language(what: str, language: str) -> Non
     assert named in letter.subject
     assert len(said.splitlines()) > 2
     assert ("http://x/p/1" in said) == ("whole" in what)
+    unpublished = {"fi": "Muut eivät saaneet", "sv": "De andra fick inte", "en": "The others did not get"}[language]
+    assert (unpublished in said) == (what in ("away", "back")), "it may have been an answer to somebody's question"
 
 
 def test_help_goes_to_whoever_asks_once_a_day(bridge: Bridge) -> None:

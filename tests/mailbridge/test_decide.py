@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from forum.errors import AbsenceUnclear, AnswerUnclear, NotAMember, NothingAnswered, Refusal
+from forum.errors import AbsenceUnclear, AnswerUnclear, InvitationAnswered, NotAMember, NothingAnswered, Refusal
 from mailbridge.absence_words import Period
 from mailbridge.addresses import Kind, Target
 from mailbridge.decide import (
@@ -61,6 +61,7 @@ IGNORED = Ignore("an automatic mail: out of office")
 PASSED_ON = replace(LETTER, parts=(Part("own", "Ks."), Part("forward", "> x")))
 FROM_ANOTHER_LIST = replace(LETTER, loop_ids=("<news.other-lists.example.org>", "<a.b.lists.example.org>"))
 INVITED = Ignore("an answer to an invitation in a calendar; it is kept whole")
+WORDLESS = replace(LETTER, calendar_method="REPLY", parts=(Part("own", " \n"), Part("quote", "> x\n")))
 NO_BOUNCE = "no bounce, though it came to the address for them"
 
 
@@ -116,7 +117,7 @@ def landed(parent_id: int) -> Accept:
         (says("gå med"), NETWORK, MEMBER, PassOn("join")),
         (says("poissa 1.7.-31.7."), NETWORK, MEMBER, Command("away", period=JULY)),
         (says("Borta 1.7–31.7"), REPLY, BY_TOKEN, Command("away", period=JULY)),
-        (says("takaisin"), NETWORK, replace(MEMBER, is_away=True), Command("back")),
+        (says("takaisin"), NETWORK, replace(MEMBER, is_expected_back=True), Command("back")),
         (says("KOKO"), REPLY, OF_ONES_OWN, Command("whole", MINE)),
         (says("allt", "", "/Anna"), NETWORK, replace(MEMBER, clues=Clues(referenced=MINE)), Command("whole", MINE)),
         # What only looks like one
@@ -141,8 +142,8 @@ def landed(parent_id: int) -> Accept:
         (replace(LETTER, complaint=True), Target("operator"), STRANGER, NoteBounce(None)),
         (replace(LETTER, auto="vacation"), Target("bounce", "", (99,)), MEMBER, Ignore(f"{NO_BOUNCE}: vacation")),
         (LETTER, Target("bounce", "", (99,)), MEMBER, Ignore(NO_BOUNCE)),
-        (replace(LETTER, calendar_method="REPLY"), REPLY, BY_TOKEN, INVITED),
-        (replace(LETTER, calendar_method="COUNTER"), NETWORK, MEMBER, INVITED),
+        (WORDLESS, REPLY, BY_TOKEN, INVITED),
+        (replace(WORDLESS, calendar_method="COUNTER"), NETWORK, MEMBER, INVITED),
         (replace(LETTER, calendar_method="REQUEST"), NETWORK, MEMBER, NEW),
         # Loops, and lists that are not ours
         (replace(LETTER, loop_ids=("lists.example.org",)), NETWORK, MEMBER, OURS),
@@ -179,3 +180,11 @@ def test_what_cannot_be_told_is_asked_for_again(
     action = decide(letter, to, facts)
     assert isinstance(action, Refuse)
     assert isinstance(action.refusal, refusal)
+
+
+@pytest.mark.parametrize("method", ["REPLY", "COUNTER", "REFRESH"])
+def test_words_beside_an_answer_to_an_invitation_do_not_vanish(method: str) -> None:
+    """“Tulen, mutta myöhästyn.”"""
+    action = decide(replace(LETTER, calendar_method=method), NETWORK, MEMBER)
+    assert isinstance(action, Refuse)
+    assert isinstance(action.refusal, InvitationAnswered)

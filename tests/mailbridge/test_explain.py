@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from forum.world import World
-from mailbridge.explain import MOST_ADDRESSES, explained
+from mailbridge.explain import MOST_ADDRESSES, MOST_BYTES, explained
 from mailbridge.incoming import Bridge
 from tests import make
 from tests.conftest import rows
@@ -185,3 +185,10 @@ def test_nothing_is_left_behind(bridge: Bridge) -> None:
         told(bridge, raw)
     assert [rows(bridge.world, count) for count in counts] == before
     assert not list((bridge.world.settings.data / "files").glob("**/*"))
+
+
+def test_a_large_mail_is_rehearsed_for_one_address(bridge: Bridge) -> None:
+    """Each rehearsal holds up all other writers on SQLite."""
+    to = ", ".join(f"n{number}@lists.example.org" for number in range(10))
+    facts = told(bridge, mail(to=to, text="> Miten?\n" * (MOST_BYTES // 16)))
+    assert (len([step for step in facts["steps"] if step["asked"] == "outcome"]), facts["left_out"]) == (1, 9)

@@ -143,6 +143,8 @@ def test_two_threads_of_one_subject_are_asked_about(bridge: Bridge) -> None:
     assert two.thread_id != one.thread_id
     [refused] = owed_notices(bridge.world, "refused")
     assert refused.facts["sentence"] == translations("fi").gettext(ChoiceUnclear.sentence)
+    [receipt] = owed_notices(bridge.world, "receipt")
+    assert (receipt.facts["why"], receipt.facts["landed"]) == ("held", "chosen"), "it was no guess"
 
 
 def test_the_answer_may_be_that_it_is_new(bridge: Bridge) -> None:

@@ -1,10 +1,13 @@
 """Answers that were typed into our own mail, from Outlook, where nothing marks them."""
 
 import pytest
+from sqlalchemy import update
 
+from forum.tables import Post
 from forum.world import World
+from mailbridge.explain import explained
 from mailbridge.incoming import Bridge
-from mailbridge.sent import sent_texts
+from mailbridge.sent import LONGEST, sent_texts
 from mailbridge.write import Writer
 from tests import make
 from tests.conftest import rows
@@ -59,6 +62,15 @@ def test_they_are_shown_each_below_its_question(bridge: Bridge) -> None:
     assert "<blockquote>" in str(html)
 
 
+def test_the_dry_run_shows_them_as_the_discussion_would(bridge: Bridge) -> None:
+    text = quoted(bridge).replace("tapaamiseen?", "tapaamiseen?\n\nMinä voin tuoda.")
+    raw = mail("Ville <ville@example.org>", text=f"Hei!\n\n{text}", subject="VS: Hiljainen tieto")
+    told = explained(bridge, raw, [bridge.addresses.reply("viestijat", 2, 1)])
+    assert "Minä voin tuoda." in told["html"]
+    assert "Minä voin tuoda." not in told["folded_html"]
+    assert "Mihin aikaan" in told["folded_html"]
+
+
 def test_a_quote_with_nothing_in_it_stays_folded(bridge: Bridge) -> None:
     shown, folded, _ = answered(bridge, f"Minä tuon kahvit.\n\n{quoted(bridge)}")
     assert shown.strip() == "Minä tuon kahvit."
@@ -80,3 +92,11 @@ def test_those_before_it_count_as_well(bridge: Bridge) -> None:
         assert sent_texts(db, writer, None, "sv") == []
     assert [next(n for n in (3, 2, 1) if f"Vastaus {n}" in text) for text in texts] == [3, 3, 2, 2, 1, 1]
     assert all("Diskussionen" in text or "diskussionen" in text for text in texts)
+
+
+def test_a_text_beyond_all_measure_is_not_looked_into(bridge: Bridge) -> None:
+    writer = Writer(bridge.addresses, bridge.world.settings.base_url, None)
+    with bridge.world.database.transaction() as db:
+        db.execute(update(Post).values(text="a\n" * LONGEST))
+    with bridge.world.database.reading() as db:
+        assert sent_texts(db, writer, 1, "fi") == []

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -16,7 +17,7 @@ from mailbridge.addresses import Addresses
 from mailbridge.letter import Part
 from mailbridge.quotes import folded_text, own_text, trim
 from mailbridge.quotes.footers import FOOTER
-from mailbridge.quotes.typed_in import shown, with_typed_in
+from mailbridge.quotes.typed_in import answers_in
 from mailbridge.read import read
 from mailbridge.read.html import to_text
 from mailbridge.write import PostMail, Writer
@@ -61,6 +62,16 @@ Till: Matti Ek <matti@forening.example>
 Ämne: Höstdagen
 
 """
+
+
+def with_typed_in(parts: tuple[Part, ...], sent: Sequence[str]) -> tuple[Part, ...]:
+    answers = answers_in(parts, sent)
+    return answers.parts() if answers else parts
+
+
+def shown(parts: tuple[Part, ...], sent: Sequence[str]) -> str:
+    answers = answers_in(parts, sent)
+    return answers.shown() if answers else own_text(parts)
 
 
 def answered(quoted: str, own: str = "Moi, tässä.\n\n", heading: str = OUTLOOK) -> str:
@@ -439,6 +450,7 @@ SLOW = {
     ),
     "links": ("https://a.example/b " * 5_000, "https://a.example/c " * 5_000),
     "brackets": ("<https://" * 12_000, "[cid:" * 20_000),
+    "targets": ("a\n" * 2_000 + "<https://a> " * 20_000, " " * 200_000 + "<https://a> " * 20_000),
     "blank": ("a\n\n" * 5_000, "\n" * 15_000 + "a"),
     "headings": (OUTLOOK * 400, OUTLOOK * 400),
 }

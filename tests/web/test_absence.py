@@ -86,6 +86,14 @@ def test_the_language_form_of_the_refused_page_goes_where_it_belongs(world: Worl
     assert '<form method="post" action="/me" class="write">' in mine.send("/me/absence", {"last": "never"}).text
 
 
+def test_what_is_wrong_elsewhere_on_the_page_leaves_the_days_in_the_form(world: World, browser: Browser) -> None:
+    mine, _ = anna(world, browser)
+    mine.send("/me/absence", JULY)
+    refused = mine.send("/me", {"language": "en", "time_zone": "Nowhere"})
+    assert refused.status_code == 422
+    assert 'name="last" value="2027-07-31"' in refused.text
+
+
 def test_pages_say_it_while_it_lasts(world: World, browser: Browser, clock: Clock) -> None:
     network = make.network(world, members=2)
     member = make.member(world, network=network, language="en")

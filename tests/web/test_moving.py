@@ -7,7 +7,7 @@ from sqlalchemy import event, update
 
 from forum import memberships
 from forum.errors import MayNotChange
-from forum.tables import Member, Network, Post
+from forum.tables import Member, Network, Post, Thread
 from forum.web.words import LANDED
 from forum.world import World
 from tests import make
@@ -202,6 +202,22 @@ def test_the_link_works_while_its_member_may(
     assert "Kevään kokous" not in page.text, "but no longer their network"
     assert browser.send(by_author, {"thread": str(other.thread_id)}).status_code == MayNotChange.status
     assert rows(world, "SELECT count(*) FROM threads WHERE moved_to_id IS NOT NULL") == [(0,)]
+
+
+def test_who_has_left_a_private_network_sees_only_their_text(
+    world: World, network: Network, anna: Member, browser: Browser
+) -> None:
+    post = make.post(world, network, anna, text="Eksynyt.", folded="> Miten?", came_by="mail")
+    with world.database.transaction() as db:
+        memberships.leave(db, network, anna)
+        db.execute(update(Network).values(visibility="private"))
+        db.execute(update(Thread).values(subject="Irtisanomiset"))
+    at_home = browser.as_member(anna)
+    for visitor, page in ((browser, link(world, post, anna)), (at_home, f"/p/{post.id}/change")):
+        seen = visitor.look(page).text
+        assert "Eksynyt." in seen
+        assert "Irtisanomiset" not in seen
+        assert visitor.send(page, {"do": "unfold"}).headers["location"] == f"{page}?done=1"
 
 
 def test_links_that_are_not_ours(world: World, anna: Member, post: Post, browser: Browser) -> None:
