@@ -48,7 +48,10 @@ _WILL_RETRY = re.compile(
 # The standard library makes objects of headers with other letters, on which the detectors stumble.
 _ASCII = bytes(n if n < 128 else ord("?") for n in range(256))
 _TEXT = 100_000
-_LINES, _LINE = 1_500, 500  # for the library, whose hundred patterns try each of them, some more than once at each letter
+_LINES, _LINE = (
+    1_500,
+    500,
+)  # for the library, whose hundred patterns try each of them, some more than once at each letter
 _MANY = 500
 
 

@@ -15,7 +15,7 @@ _LONGEST_VERB = len(_ALL_VERBS[0])
 _VERBS = re.compile(r"(?<![^\W\d_])(?:" + "|".join(map(re.escape, _ALL_VERBS)) + r")(?![^\W\d_])")
 _QUOTING = tuple(fold(words) + " " for words in QUOTING)
 # Yahoo's phone program puts what was written on the same line.
-_WITH_TEXT = re.compile(r"([^\n]{10,300}?[>)\]]\s?[^\d<>@\n]{3,40}:)\s{2,}\S")
+_NAME_AND_VERB = re.compile(r"[>)\]]\s?[^\d<>@]{3,40}:$")
 _DIGIT = re.compile(r"\d")
 _DATE = re.compile(r"(?:19|20)\d\d|\d{1,2}[:.h]\d\d|\d{1,2}[./]\s?\d{1,2}[./]|\d{1,2}/\d{1,2}")
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d")
@@ -51,11 +51,11 @@ def attribution_at(lines: list[Line], at: int) -> Attribution | None:
 
 
 def _with_text(lines: list[Line], at: int) -> Attribution | None:
-    bare = lines[at].bare
-    if "@" not in bare or ":  " not in bare or not (said := _WITH_TEXT.match(bare)):
+    said, text, _ = lines[at].bare.partition(":  ")
+    if not text or "@" not in said or len(said) > _LONGEST or not _NAME_AND_VERB.search(said + ":", len(said) - 45):
         return None
-    is_sure = _certainty(fold(said[1]).strip("-—_*~ "), said[1]) is True
-    return Attribution(at, at + 1, said[1], True) if is_sure else None
+    is_sure = _certainty(fold(said).strip("-—_*~ "), said + ":") is True
+    return Attribution(at, at + 1, said + ":", True) if is_sure else None
 
 
 def _may_end(bare: str) -> bool:

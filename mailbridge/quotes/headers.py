@@ -14,7 +14,6 @@ _COLON = re.compile("[:：]")
 _ANY_FIELD = re.compile(r"[*_]{0,2}[^\s:：<>@][^:：<>@]{0,30}[:：]\s?\S")
 _OUTLOOKS_RULE = 30
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d")
-_GROUPWISES = re.compile(r">>> (?=[^\n]{0,300}\d[^\n]{0,300} >>>\s*$)")
 _LONGEST_LABEL = 30
 _LONGEST_BLOCK = 30
 
@@ -39,13 +38,18 @@ class _Fields:
 def block_at(lines: list[Line], at: int) -> Block | None:
     """A header block, or a line that announces one ("---- Forwarded message ----"), beginning at this line."""
     bare = lines[at].bare
-    if lines[at].depth and _GROUPWISES.match(lines[at].text):
+    if lines[at].depth == 3 and _is_groupwises(lines[at]):
         return Block(at, at + 1, bare.rstrip("> "), is_unmarked=True)
     if bare[:1] in _DASHES and (announced := _announcement(lines, at)):
         return announced
     if bare.endswith((":", "：")) or (len(bare) < 40 and fold(bare) in _ORIGINAL):
         return _spoken_announcement(lines, at) or _plain_block(lines, at)
     return _plain_block(lines, at)
+
+
+def _is_groupwises(line: Line) -> bool:
+    """>>> Anna Virtanen <anna@example.org> 18.11.2026 9.05 >>>"""
+    return line.text.startswith(">>> ") and line.bare.endswith(" >>>") and any(map(str.isdigit, line.bare))
 
 
 def _plain_block(lines: list[Line], at: int) -> Block | None:

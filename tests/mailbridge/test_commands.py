@@ -35,7 +35,8 @@ def letter(own: str, subject: str = "Hiljainen tieto") -> Letter:
 )
 def test_a_line_of_its_own_is_a_command(own: str, name: str) -> None:
     found = said(letter(own))
-    assert found is not None and found.name == name
+    assert found is not None
+    assert found.name == name
 
 
 @pytest.mark.parametrize(

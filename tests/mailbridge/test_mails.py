@@ -57,6 +57,8 @@ def test_mail_is_acted_on_as_written_beside_it(path: Path) -> None:
 
 
 def test_there_are_mails_enough_in_each_language() -> None:
-    spoken = [path.stem for path in MAILS if path.stem.endswith(("-fi", "-sv")) or "-fi-" in path.stem or "-sv-" in path.stem]
+    spoken = [
+        path.stem for path in MAILS if path.stem.endswith(("-fi", "-sv")) or "-fi-" in path.stem or "-sv-" in path.stem
+    ]
     assert len(MAILS) >= 160
     assert len(spoken) >= 70

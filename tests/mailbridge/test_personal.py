@@ -45,4 +45,4 @@ def test_who_answers_a_receipt_with_a_sentence_publishes_no_link(world: World) -
     assert "Entä pullat?" in found
     for secret in (link.rpartition("/")[2], back.partition("@")[0]):
         assert secret not in found
-    assert found.count("forum.example.org/c/…") == 3
+    assert found.count("forum.example.org/c/…") == 4

@@ -85,6 +85,11 @@ SLOW = {
     "groupwise": (">>> " + "1" * 600 + "\n") * 300,
     "text behind a colon": ("@" + ") abc:" * 50 + ":  x\n") * 600,
     "footers": ("_" * 15 + "\n") * 1_300,
+    "disclaimers": "x\n" + "Tämä viesti on tarkoitettu vastaanottajalle, poista se.\n\n" * 1_800,
+    "one disclaimer": "x\n\n" + "Tämä viesti on tarkoitettu vastaanottajalle, poista se.\n" * 1_800,
+    "separators": "--\n" * 6_000,
+    "announcements": "vastaan alle\n> a\n" * 2_000,
+    "lists": "Näin:\n> a\n" * 2_000,
 }
 
 

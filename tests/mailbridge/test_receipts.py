@@ -150,8 +150,12 @@ def test_nobody_else_unfolds_it_with_the_address(bridge: Bridge) -> None:
 
 @pytest.mark.parametrize(
     ("language", "subject", "word"),
-    [("fi", "Julkaistu: Hiljainen tieto", "KOKO"), ("sv", "Publicerat: Hiljainen tieto", "ALLT"), ("en", "Published: Hiljainen tieto", "ALL")],
-)  # fmt: skip
+    [
+        ("fi", "Julkaistu: Hiljainen tieto", "KOKO"),
+        ("sv", "Publicerat: Hiljainen tieto", "ALLT"),
+        ("en", "Published: Hiljainen tieto", "ALL"),
+    ],
+)
 def test_it_reads_well_in_every_language(bridge: Bridge, language: str, subject: str, word: str) -> None:
     write(bridge, SIGNED)
     [receipt] = receipts(bridge)

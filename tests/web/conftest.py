@@ -10,9 +10,10 @@ import pytest
 from starlette.applications import Starlette
 
 from forum import members, sign_in
-from forum.tables import Member
+from forum.tables import Member, Network
 from forum.web.app import create_app
 from forum.world import World
+from tests import make
 
 HOME = "http://forum.example.org"
 
@@ -81,3 +82,13 @@ class Program:
 def browser(world: World) -> Browser:
     """A visitor who reads English."""
     return Browser(world, create_app(world), {"parvi-language": "en"})
+
+
+@pytest.fixture
+def network(world: World) -> Network:
+    return make.network(world)
+
+
+@pytest.fixture
+def anna(world: World, network: Network) -> Member:
+    return make.member(world, network=network, language="en")

@@ -2,21 +2,10 @@
 
 import pytest
 
-from forum.tables import Member, Network
+from forum.tables import Member
 from forum.world import World
-from tests import make
 from tests.conftest import rows
 from tests.web.conftest import Browser
-
-
-@pytest.fixture
-def network(world: World) -> Network:
-    return make.network(world)
-
-
-@pytest.fixture
-def anna(world: World, network: Network) -> Member:
-    return make.member(world, network=network, language="en")
 
 
 def write(at_home: Browser, name: str, kind: str, data: bytes = b"data") -> None:

@@ -13,16 +13,6 @@ from tests.web.conftest import Browser
 
 
 @pytest.fixture
-def network(world: World) -> Network:
-    return make.network(world)
-
-
-@pytest.fixture
-def anna(world: World, network: Network) -> Member:
-    return make.member(world, network=network, language="en")
-
-
-@pytest.fixture
 def ville(world: World, network: Network) -> Member:
     return make.member(world, "ville@example.org", "Ville", network=network, language="en")
 

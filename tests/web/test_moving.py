@@ -16,16 +16,6 @@ from tests.web.conftest import Browser
 
 
 @pytest.fixture
-def network(world: World) -> Network:
-    return make.network(world)
-
-
-@pytest.fixture
-def anna(world: World, network: Network) -> Member:
-    return make.member(world, network=network, language="en")
-
-
-@pytest.fixture
 def post(world: World, network: Network, anna: Member) -> Post:
     return make.post(world, network, anna, text="Eksynyt.", came_by="mail", landed_by="new")
 
