@@ -63,7 +63,7 @@ def move_to(db: Db, post: Post, thread_id: int, who: Member) -> Thread:
     if target.network_id != post.network_id or target.id == post.thread_id:
         raise ThreadNotFound
     _check_open(db, target, who)
-    _move(db, post, target)
+    _move(db, post, target, mutes=target.posts == 0 or _keeps_order(db, target, who))
     return target
 
 
@@ -74,7 +74,7 @@ def move_out(db: Db, post: Post, subject: str, who: Member) -> Thread:
         raise SubjectMissing
     target = threads.start(db, post.network_id, title, post.sent_at)
     post.parent_id = None
-    _move(db, post, target)
+    _move(db, post, target, mutes=True)
     return target
 
 
@@ -86,11 +86,11 @@ def adopt(db: Db, parent: Post) -> None:
         orphan.landed_by, orphan.landed_because = "reference", "what it answers came later"
         threads.note_change(db, orphan.thread_id)
         if orphan.number == 1 and orphan.thread_id != parent.thread_id:
-            carry(db, orphan, threads.find_thread(db, parent.thread_id))
+            carry(db, orphan, threads.find_thread(db, parent.thread_id), mutes=True)
 
 
-def carry(db: Db, post: Post, target: Thread) -> None:
-    """A post and all that answers it, from its thread to the target."""
+def carry(db: Db, post: Post, target: Thread, *, mutes: bool) -> None:
+    """A post and all that answers it, from its thread to the target; `mutes`: whether who muted the one mutes the other."""
     source = threads.find_thread(db, post.thread_id)
     moved = with_answers(db, post)
     target.moved_to_id = None
@@ -102,7 +102,7 @@ def carry(db: Db, post: Post, target: Thread) -> None:
     _tidy(db, target)
     _tidy(db, source)
     if source.posts == 0:
-        _lead_on(db, source, target)
+        _lead_on(db, source, target, mutes=mutes)
     threads.note_change(db, source.id, target.id)
     db.expire_all()
     db.refresh(target)
@@ -132,15 +132,18 @@ def _check_may_move(db: Db, post: Post, who: Member) -> None:
 
 def _check_open(db: Db, thread: Thread, who: Member) -> None:
     """Nobody takes part in a locked discussion by moving; who keeps order in the network may tidy it up."""
-    membership = db.get(Membership, (thread.network_id, who.id))
-    keeps_order = who.coordinates or (membership is not None and membership.role == "contact")
-    if thread.locked_at is not None and not keeps_order:
+    if thread.locked_at is not None and not _keeps_order(db, thread, who):
         raise ThreadLocked(subject=thread.subject)
 
 
-def _move(db: Db, post: Post, target: Thread) -> None:
+def _keeps_order(db: Db, thread: Thread, who: Member) -> bool:
+    membership = db.get(Membership, (thread.network_id, who.id))
+    return who.coordinates or (membership is not None and membership.role == "contact")
+
+
+def _move(db: Db, post: Post, target: Thread, *, mutes: bool) -> None:
     post.landed_by, post.landed_because = "moved", "moved by hand"
-    carry(db, post, target)
+    carry(db, post, target, mutes=mutes)
 
 
 def _tidy(db: Db, thread: Thread) -> None:
@@ -189,8 +192,11 @@ def _in_order(parents: dict[int, int | None]) -> list[int]:
     return list(placed)
 
 
-def _lead_on(db: Db, source: Thread, target: Thread) -> None:
-    """The empty thread stays as a signpost; who followed or muted it does so with the new one too."""
+def _lead_on(db: Db, source: Thread, target: Thread, *, mutes: bool) -> None:
+    """The empty thread stays as a signpost; who followed it follows the new one too.
+
+    So with who muted it, unless an author moved it: else they could silence another's discussion with a muted one.
+    """
     source.moved_to_id = target.id
     db.execute(
         update(Thread)
@@ -200,7 +206,9 @@ def _lead_on(db: Db, source: Thread, target: Thread) -> None:
     )
     there = select(Subscription.member_id).where(Subscription.thread_id == target.id)
     here = select(literal(target.id), Subscription.member_id, Subscription.muted, Subscription.since).where(
-        Subscription.thread_id == source.id, Subscription.member_id.not_in(there)
+        Subscription.thread_id == source.id,
+        Subscription.member_id.not_in(there),
+        or_(Subscription.muted.is_(False), literal(mutes)),
     )
     db.execute(insert(Subscription).from_select(["thread_id", "member_id", "muted", "since"], here))
     db.flush()

@@ -37,7 +37,9 @@ def said(letter: Letter) -> Said | None:
     lines = [line.strip() for line in own_words(letter)[:2000].splitlines() if line.strip()]
     if not lines and not letter.is_reply and not letter.files:
         lines = [letter.topic]
-    if not lines or not all(_is_of_a_name(line) for line in lines[1:]) or len(lines) > 1 + _BELOW:
+    if not lines or len(lines) > 1 + _BELOW or not all(_is_of_a_name(line) for line in lines[1:]):
+        return None
+    if any(line[0].islower() for line in lines[1:2]):  # “Leave / the door open”
         return None
     name = _NAMES.get(_bare(lines[0])) or _of_an_absence(lines[0])
     return Said(name, lines[0]) if name else None

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from forum import memberships, moving, posts, subscriptions, threads
 from forum.errors import MayNotChange, NetworkArchived, SubjectMissing, ThreadLocked, ThreadNotFound
 from forum.posts import Draft
-from forum.tables import Member, Network, Post
+from forum.tables import Member, Membership, Network, Post
 from forum.world import World
 from tests import make
 from tests.conftest import Clock, rows
@@ -66,14 +67,31 @@ def test_an_empty_thread_leads_on_however_often_it_moves(world: World, clock: Cl
         assert moving.now_at(db, threads.find_thread(db, said[0].thread_id)).id == third.thread_id
 
 
-def test_followers_come_along(world: World, clock: Clock) -> None:
+@pytest.mark.parametrize("act", [subscriptions.follow, subscriptions.mute])
+@pytest.mark.parametrize("role", ["member", "contact"])
+def test_followers_come_along_and_an_author_silences_nobody(
+    world: World, clock: Clock, act: Callable[..., None], role: str
+) -> None:
+    """Else they could move a discussion that many have muted into another's."""
     network, anna, said = talk(world, clock, 1)
+    ville = make.member(world, "listens@example.org", "Ville", network=network)
     other = make.post(world, network, anna, subject="Toka")
     with world.database.transaction() as db:
-        subscriptions.mute(db, threads.find_thread(db, said[0].thread_id), anna, world.clock())
+        db.get_one(Membership, (network.id, anna.id)).role = role
+        act(db, threads.find_thread(db, said[0].thread_id), ville, world.clock())
         moving.move_to(db, db.get_one(Post, said[0].id), other.thread_id, anna)
     with world.database.reading() as db:
-        assert subscriptions.state(db, other.thread_id, anna.id) == "mute"
+        state = subscriptions.state(db, other.thread_id, ville.id)
+    assert state == ("follow" if act is subscriptions.follow else "mute" if role == "contact" else "")
+
+
+def test_a_discussion_under_a_new_name_stays_muted(world: World, clock: Clock) -> None:
+    network, anna, said = talk(world, clock, 1)
+    ville = make.member(world, "listens@example.org", "Ville", network=network)
+    with world.database.transaction() as db:
+        subscriptions.mute(db, threads.find_thread(db, said[0].thread_id), ville, world.clock())
+        renamed = moving.move_out(db, db.get_one(Post, said[0].id), "Uusi nimi", anna)
+        assert subscriptions.state(db, renamed.id, ville.id) == "mute"
 
 
 def test_a_parent_that_comes_later_gathers_its_answers(world: World, clock: Clock) -> None:

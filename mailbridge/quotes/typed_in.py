@@ -29,7 +29,7 @@ from mailbridge.quotes.additions import is_banner, is_picture
 from mailbridge.quotes.attributions import attribution_at
 from mailbridge.quotes.footers import FOOTER, intro_above, markers_in
 from mailbridge.quotes.headers import any_block_end, block_at, field_of
-from mailbridge.quotes.in_step import Span, Text, Words, in_step, links_in, most_alike, words_in
+from mailbridge.quotes.in_step import SURE, Span, Text, Words, in_step, links_in, most_alike, words_in
 from mailbridge.quotes.lines import LINES, Line, lines_of
 from mailbridge.quotes.signatures import is_device, signature_start
 
@@ -37,6 +37,7 @@ _OURS = 0.6
 _LEAST_LINES, _LEAST_WORDS = 2, 8
 _BEFORE_HEADING = 12
 _QUESTION_LINES = 12
+_GAP = 200  # words between two known lines in which a damaged one is looked for
 _MERE_MARKER = re.compile(r"(?:\d{1,3}[.)]|o)")
 _MARK = re.compile(r"[ \t\xa0]{0,3}>[ \t\xa0]?")
 
@@ -62,7 +63,7 @@ def answers_in(parts: tuple[Part, ...], sent: Sequence[str]) -> "Answers | None"
     spans = {numbers[at]: span for at, span in in_step(text, words).items()} if text else {}
     if text is None or depth > 1 or not _is_ours(text, words, spans):
         return None
-    known = set(spans)
+    known = set(spans) | _damaged(dict(zip(numbers, words, strict=True)), spans, text)
     signature = {tuple(words_in(lines[n].text, links)) for n in range(quote.begin) if kinds[n] == "signature"}
     candidates = {
         n: said for n, said in zip(numbers, words, strict=True) if said and n not in known and lines[n].depth == depth
@@ -214,6 +215,38 @@ def _is_ours(text: Text, words: Sequence[Words], spans: dict[int, Span]) -> bool
         return False
     of_post = sum(end - start for start, end in spans.values() if end <= text.footer)
     return found >= _OURS * sum(map(len, words)) or 0 < _OURS * text.footer <= of_post
+
+
+def _damaged(said: dict[int, Words], spans: dict[int, Span], text: Text) -> set[int]:
+    """Lines of ours in which a program changed letters: "(c)" to "©", a soft hyphen to "-". Nobody wrote them but the author.
+
+    Between two known lines, with most of its words in order as we sent them there, and for each other one of ours missing
+    among them: what is put behind our words is an answer.
+    """
+    damaged, before = set[int](), 0
+    ends = [number for number in said if number in spans]
+    follows = dict(zip([-1, *ends], ends, strict=False))
+    last = -1
+    for number, words in said.items():
+        if number in spans:
+            last, before = number, spans[number][1]
+        elif words and last in follows and _is_damaged(words, text.words[before : spans[follows[last]][0]][:_GAP]):
+            damaged.add(number)
+    return damaged
+
+
+def _is_damaged(words: Words, sent: Words) -> bool:
+    if len(words) > _GAP:
+        return False
+    if len(words) >= SURE and "".join(words) in "".join(sent):
+        return True
+    found, at = list[int](), 0
+    for word in words:
+        if word in sent[at:]:
+            found.append(sent.index(word, at))
+            at = found[-1] + 1
+    missing = found[-1] - found[0] + 1 - len(found) if found else 0
+    return len(found) >= _OURS * len(words) and len(words) - len(found) <= missing
 
 
 def _stretch(lines: list[Line], quote: _Quote, spans: dict[int, Span], text: Text) -> range:

@@ -54,6 +54,7 @@ def test_a_line_of_its_own_is_a_command(own: str, name: str) -> None:
         "Leave\n" + "x" * 81,
         "mute\n\n1. First of all, we have to ask ourselves what we want\n",
         "mute seuraa",
+        "Leave\nthe door open",
         "-- \nmute",
     ],
 )

@@ -472,3 +472,26 @@ def test_looking_is_linear(name: str) -> None:
         return cpu_s(lambda: with_typed_in(parts, [sent]))
 
     assert look(1) < look(8) * 24 + 0.05
+
+
+DAMAGED = """\
+Minä eroan hallituksesta (c) heti, kuten lupasin.
+
+Yhdys\u00adsanat ja \U0001f389 juhlat ovat torstaina kello kuusi.
+"""
+
+
+@pytest.mark.parametrize(
+    ("ours", "changed"),
+    [
+        ("(c)", "©"),
+        ("\U0001f389", "?"),
+        ("Yhdys\u00adsanat", "Yhdys-sanat"),
+        ("torstaina", "torstai"),
+    ],
+)
+def test_what_a_program_damaged_is_not_put_into_the_repliers_mouth(ours: str, changed: str) -> None:
+    sent = f"{HEAD}\n\n{DAMAGED}\nTervetuloa mukaan kaikki!\n\n{FOOTER}\n{FOOT}"
+    assert ours in sent
+    text = sent.replace(ours, changed).replace("kaikki!", "kaikki!\nKiitos, tulen.")
+    assert typed(answered(text), [sent]) == ["Kiitos, tulen."]
