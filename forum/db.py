@@ -1,5 +1,7 @@
 """The database: a door opens a transaction here, nouns use it, and nothing else commits."""
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,12 +29,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _open_sqlite(url) if url.startswith("sqlite") else _open_postgresql(url)
+        self._queue = Path(f"{self.engine.url.database}-queue") if self.engine.dialect.name == "sqlite" else None
         self._reader = self.engine.execution_options(begin="BEGIN", **_READING.get(self.engine.dialect.name, {}))
 
     @contextmanager
     def transaction(self) -> Iterator[Db]:
         """Everything inside happens, or nothing: an exception rolls back. On SQLite it holds the one write lock: keep it short."""
-        with Db(self.engine, expire_on_commit=False) as db:
+        with self._turn(), Db(self.engine, expire_on_commit=False) as db:
             yield db
             db.flush()
             _commit(db)
@@ -46,8 +49,22 @@ class Database:
     @contextmanager
     def rehearsal(self) -> Iterator[Db]:
         """Everything as in a transaction, and then undone: for telling what would happen."""
-        with Db(self.engine, expire_on_commit=False) as db:
+        with self._turn(), Db(self.engine, expire_on_commit=False) as db:
             yield db
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Writers on SQLite wait in line: its own waiting is sleep, up to a tenth of a second at a time, and whoever
+        comes back at once gets in before those who sleep. The lock goes with the process that held it."""
+        if self._queue is None:
+            yield
+            return
+        line = os.open(self._queue, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(line, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(line)
 
     def close(self) -> None:
         self.engine.dispose()

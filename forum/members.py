@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from forum.db import Db
 from forum.errors import BadAddress, BadChoice, MemberNotFound, NameMissing
@@ -59,11 +59,14 @@ def add_member(
 
 def by_address(db: Db, address: str) -> Member | None:
     """The member who has confirmed this address; case does not count."""
-    return db.scalar(
-        select(Member)
-        .join(Address, Address.member_id == Member.id)
-        .where(Address.folded == fold(address), Address.confirmed_at.is_not(None))
-    )
+    return db.scalar(_BY_ADDRESS, {"folded": fold(address)})
+
+
+_BY_ADDRESS = (
+    select(Member)
+    .join(Address, Address.member_id == Member.id)
+    .where(Address.folded == bindparam("folded"), Address.confirmed_at.is_not(None))
+)
 
 
 def find_member(db: Db, address: str) -> Member:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, literal, or_, select, update
+from sqlalchemy import bindparam, func, insert, literal, or_, select, update
 
 from forum import threads
 from forum.db import AnyRow, Db
@@ -80,13 +80,21 @@ def move_out(db: Db, post: Post, subject: str, who: Member) -> Thread:
 
 def adopt(db: Db, parent: Post) -> None:
     """What has been waiting for this post to arrive answers it now; a thread that began with it joins the parent's."""
-    waiting = select(Post).where(Post.network_id == parent.network_id, Post.awaits == parent.message_id)
-    for orphan in db.scalars(waiting.order_by(Post.id).limit(100)).all():
+    named = {"network": parent.network_id, "parent": parent.message_id}
+    for orphan in [db.get_one(Post, row.id) for row in db.execute(_WAITING, named).all()]:
         orphan.parent_id, orphan.awaits = parent.id, None
         orphan.landed_by, orphan.landed_because = "reference", "what it answers came later"
         threads.note_change(db, orphan.thread_id)
         if orphan.number == 1 and orphan.thread_id != parent.thread_id:
             carry(db, orphan, threads.find_thread(db, parent.thread_id), mutes=True)
+
+
+_WAITING = (
+    select(Post.id)
+    .where(Post.network_id == bindparam("network"), Post.awaits == bindparam("parent"))
+    .order_by(Post.id)
+    .limit(100)
+)
 
 
 def carry(db: Db, post: Post, target: Thread, *, mutes: bool) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from forum.db import AnyRow, Db
 from forum.errors import BadChoice, BadSlug, MembersOnly, NameMissing, NetworkNotFound, SlugTaken
@@ -53,7 +53,10 @@ def add_network(
 
 
 def by_slug(db: Db, slug: str) -> Network | None:
-    return db.scalar(select(Network).where(Network.slug == slug.lower()))
+    return db.scalar(_BY_SLUG, {"slug": slug.lower()})
+
+
+_BY_SLUG = select(Network).where(Network.slug == bindparam("slug"))
 
 
 def find_network(db: Db, slug: str) -> Network:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, select
 
 from forum import attachments, moving, outbox, text, threads
 from forum.attachments import Upload
@@ -122,15 +122,19 @@ def find_post(db: Db, post_id: int) -> Post:
     raise PostNotFound
 
 
-def by_message_id(db: Db, network_id: int, message_ids: Sequence[str]) -> Post | None:
-    """The post one of these Message-IDs stands for, the last one named first: References are oldest first (RFC 5322 3.6.4)."""
-    found = {
-        post.message_id: post
-        for post in db.scalars(
-            select(Post).where(Post.network_id == network_id, Post.message_id.in_(list(message_ids)[-100:]))
-        )
-    }
+def by_message_id(db: Db, network_id: int, message_ids: Sequence[str]) -> AnyRow | None:
+    """The post one of these Message-IDs stands for, the last one named first: References are oldest first (RFC 5322 3.6.4).
+
+    Its id, thread_id, message_id, author_id, network_id.
+    """
+    named = {"network": network_id, "named": list(message_ids)[-100:]}
+    found = {row.message_id: row for row in db.execute(_BY_MESSAGE_ID, named)}
     return next((found[message_id] for message_id in reversed(message_ids) if message_id in found), None)
+
+
+_BY_MESSAGE_ID = select(Post.id, Post.thread_id, Post.message_id, Post.author_id, Post.network_id).where(
+    Post.network_id == bindparam("network"), Post.message_id.in_(bindparam("named", expanding=True))
+)
 
 
 def ancestors(db: Db, post: Post, limit: int = 10) -> list[str]:
@@ -230,8 +234,9 @@ def _whole() -> Any:
 
 
 def _known(db: Db, draft: Draft) -> Post | None:
-    same = (Post.network_id == draft.network_id) & (Post.message_id == draft.message_id)
-    return db.scalar(select(Post).where(or_(same, Post.form_key == draft.form_key) if draft.form_key else same))
+    if same := by_message_id(db, draft.network_id, [draft.message_id]):
+        return db.get(Post, same.id)
+    return db.scalar(select(Post).where(Post.form_key == draft.form_key)) if draft.form_key else None
 
 
 def _check_content(draft: Draft) -> None:

@@ -5,18 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import bindparam, func, select, true, tuple_, update
 from sqlalchemy.orm import aliased
 
 from forum.db import AnyRow, AnySelect, Db
 from forum.errors import ThreadNotFound
-from forum.tables import Member, Membership, Network, Organisation, Post, Thread
+from forum.tables import Member, Membership, Network, Organisation, Post, Thread, UtcDateTime
 
 PAGE = 50
 
-# Made once: an alias costs more to build than the query to run.
+# Made once: an alias, or a statement, costs more to build than the query to run.
 _first, _last, _answered = aliased(Post), aliased(Post), aliased(Post)
 _starter, _latest, _asker = aliased(Member), aliased(Member), aliased(Member)
+
+
+_sent_at = bindparam("sent_at", type_=UtcDateTime())
+_BUMPED = {
+    name: update(Thread)
+    .where(Thread.id == bindparam("thread"))
+    .values(posts=Thread.posts + 1, last_post_at=later(Thread.last_post_at, _sent_at))
+    .returning(Thread.posts)
+    for name, later in (("sqlite", func.max), ("postgresql", func.greatest))
+}
+_ACTIVE = (
+    update(Network)
+    .where(Network.id == bindparam("network"), func.coalesce(Network.last_post_at < _sent_at, true()))
+    .values(last_post_at=_sent_at)
+)
 
 
 @dataclass(frozen=True)
@@ -106,23 +121,14 @@ def start(db: Db, network_id: int, subject: str, now: datetime) -> Thread:
 
 def bump(db: Db, thread: Thread, sent_at: datetime) -> int:
     """One post more; answers its number. Time only moves on: an imported old post does not make a thread older."""
-    later = func.max if db.get_bind().dialect.name == "sqlite" else func.greatest
-    number = db.scalar(
-        update(Thread)
-        .where(Thread.id == thread.id)
-        .values(posts=Thread.posts + 1, last_post_at=later(Thread.last_post_at, sent_at))
-        .returning(Thread.posts)
-        .execution_options(synchronize_session=False)
-    )
-    db.execute(
-        update(Network)
-        .where(Network.id == thread.network_id, func.coalesce(Network.last_post_at < sent_at, True))
-        .values(last_post_at=sent_at)
-        .execution_options(synchronize_session=False)
-    )
+    db.flush()
+    connection = db.connection()
+    bumped = _BUMPED[connection.dialect.name]
+    number = connection.scalar(bumped, {"thread": thread.id, "sent_at": sent_at})
+    connection.execute(_ACTIVE, {"network": thread.network_id, "sent_at": sent_at})
     db.expire(thread)
     assert number is not None
-    return number
+    return int(number)
 
 
 def note_change(db: Db, *thread_ids: int) -> None:

@@ -1,6 +1,7 @@
 """What came in: kept before it is answered for, then worked through to exactly one fate."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from forum import attachments, networks, posts
 from forum.attachments import Upload
-from forum.db import Db
+from forum.db import AnyRow, Db
 from forum.errors import AddressNotFound, Refusal
 from forum.members import Recipient
 from forum.notices import owe_once_a_day
@@ -27,18 +28,32 @@ from mailbridge.letter import File, Letter
 from mailbridge.quotes import folded_text, own_text
 from mailbridge.read import read
 from mailbridge.senders import Senders
+from mailbridge.verify import Finding
 from mailbridge.voice import Voice
 
 __all__ = ["Arrival", "Bridge", "Forecast"]
 
 log = logging.getLogger("parvi.incoming")
 
-BATCH = 10
+BATCH, BATCH_BYTES = 10, 1_000_000  # of mails in one transaction: on SQLite all others wait meanwhile
 LEASE = timedelta(seconds=30)
 MAX_TRIES = 5
 # How long a mail waits for a name server that does not answer, by how often it was tried: a quarter of an hour in all.
 # Whoever is asked "was this you?" for our own trouble's sake has to do what we should have done.
 PATIENCE = {1: timedelta(seconds=30), 2: timedelta(minutes=3), 3: timedelta(minutes=10)}
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A mail that has been read, for the transaction in which it comes to its fate."""
+
+    inbox_id: int
+    slug: str
+    letter: Letter
+    mail: Mail
+    arrival: Arrival
+    finding: Finding
+    uploads: Sequence[Upload]
 
 
 @dataclass(frozen=True)
@@ -82,14 +97,15 @@ class Bridge:
     def work_through(self) -> int:
         """A batch of what is waiting; answers how many there were."""
         ids = self._claim()
-        for inbox_id in ids:
-            self.process(inbox_id)
+        if ids and not self._process_together(ids):
+            for inbox_id in ids:
+                self.process(inbox_id)
         return len(ids)
 
     def process(self, inbox_id: int) -> None:
         """One mail to its fate. What nobody foresaw keeps the mail, and alarms."""
         try:
-            self._process(inbox_id)
+            self._process([inbox_id])
         except OperationalError:
             raise  # the database's trouble, not the mail's: its claim runs out and it is tried again
         except Exception as error:
@@ -132,43 +148,62 @@ class Bridge:
 
     def _claim(self) -> list[int]:
         now = self.world.clock()
-        waiting = select(Inbox.id).where(Inbox.fate.is_(None), Inbox.due_at <= now).order_by(Inbox.due_at, Inbox.id)
+        is_due = Inbox.fate.is_(None) & (Inbox.due_at <= now)
         with self.world.database.reading() as db:  # looking costs no write lock
-            if db.scalar(waiting.limit(1)) is None:
+            if db.scalar(select(Inbox.id).where(is_due).limit(1)) is None:
                 return []
+        size = func.length(Mail.raw).label("size")
+        waiting = select(Inbox.id, Inbox.tries, size).join(Mail, Mail.id == Inbox.mail_id).where(is_due)
+        batch = waiting.order_by(Inbox.due_at, Inbox.id).limit(BATCH).with_for_update(of=Inbox, skip_locked=True)
         with self.world.database.transaction() as db:
-            ids = list(db.scalars(waiting.limit(BATCH).with_for_update(skip_locked=True)))
+            ids = _handful(db.execute(batch).all())
             claimed = update(Inbox).where(Inbox.id.in_(ids)).values(due_at=now + LEASE, tries=Inbox.tries + 1)
             db.execute(claimed.execution_options(synchronize_session=False))
             return ids
 
-    def _process(self, inbox_id: int) -> None:
-        """A refusal undoes what was begun; a second transaction notes it and tells the sender."""
+    def _process_together(self, ids: Sequence[int]) -> bool:
+        """In one transaction, since each waits for the disk. Where one fails, none is done: it must take no other along."""
+        try:
+            self._process(ids)
+        except Exception as error:  # noqa: BLE001  whoever it was meets it again alone
+            log.info("%s mails one by one, after %s", len(ids), type(error).__name__)
+            return False
+        return True
+
+    def _process(self, ids: Sequence[int]) -> None:
+        ready = [each for inbox_id in ids if (each := self._prepared(inbox_id))]
+        with self.world.database.transaction() as db:
+            for each in sorted(ready, key=lambda each: each.slug):  # two workers lock networks in the same order
+                self._bring_to_its_fate(db, each)
+
+    def _prepared(self, inbox_id: int) -> "_Ready | None":
+        """All that needs no transaction: reading, asking name servers, files; None for what has to wait for them."""
         with self.world.database.reading() as db:
             row = db.get_one(Inbox, inbox_id)
             mail = db.get_one(Mail, row.mail_id)
         letter = read(mail.raw)
         arrival = Arrival(mail.envelope_from, [row.recipient], mail.raw, mail.peer, mail.vouched)
-        finding = self._senders.look_at(letter, arrival, self._facts.target(row.recipient))
+        target = self._facts.target(row.recipient)
+        finding = self._senders.look_at(letter, arrival, target)
         if finding.try_later and self._put_off(inbox_id):
+            return None
+        return _Ready(inbox_id, target.slug, letter, mail, arrival, finding, self._kept_files(letter))
+
+    def _bring_to_its_fate(self, db: Db, ready: "_Ready") -> None:
+        """A refusal undoes what was begun; it is noted, and the sender is told."""
+        row = db.get_one(Inbox, ready.inbox_id, with_for_update=True)
+        if row.fate is not None:
             return
-        uploads = self._kept_files(letter)
-        case = None
+        if row.tries > MAX_TRIES:
+            raise RuntimeError("given up after several tries that ended without a fate")
+        case = self._facts.case(db, ready.letter, row, ready.mail, ready.arrival, ready.finding)
+        action = decide(ready.letter, case.target, case.facts)
         try:
-            with self.world.database.transaction() as db:
-                row = db.get_one(Inbox, inbox_id, with_for_update=True)
-                if row.fate is not None:
-                    return
-                if row.tries > MAX_TRIES:
-                    raise RuntimeError("given up after several tries that ended without a fate")
-                case = self._facts.case(db, letter, row, mail, arrival, finding)
-                action = decide(letter, case.target, case.facts)
-                self._settle(row, self._hands.carry_out(db, case, action, uploads))
+            with db.begin_nested():
+                fate = self._hands.carry_out(db, case, action, ready.uploads)
         except Refusal as refusal:
-            assert case is not None
-            with self.world.database.transaction() as db:
-                row = db.get_one(Inbox, inbox_id, with_for_update=True)
-                self._settle(row, self._voice.refuse(db, case, refusal))
+            fate = self._voice.refuse(db, case, refusal)
+        self._settle(row, fate)
 
     def _put_off(self, inbox_id: int) -> bool:
         """Whether there is patience left."""
@@ -212,6 +247,19 @@ class Bridge:
     def _settle(self, row: Inbox, fate: Fate) -> None:
         row.fate, row.reason, row.worked_at = fate.fate, fate.reason, self.world.clock()
         row.network_id, row.member_id, row.post_id = fate.network_id, fate.member_id, fate.post_id
+
+
+def _handful(waiting: Sequence[AnyRow]) -> list[int]:
+    """As many as go together; what was tried before goes alone, since it may be what brought its worker down."""
+    ids, room = list[int](), BATCH_BYTES
+    for row in waiting:
+        room -= row.size
+        if ids and (row.tries or room < 0):
+            break
+        ids.append(row.id)
+        if row.tries:
+            break
+    return ids
 
 
 def _measured(file: File) -> Upload:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import and_, exists, func, or_, select
 
 from forum import moving, posts
-from forum.db import Db
+from forum.db import AnyRow, Db
 from forum.tables import Network, Outbox, Post, Thread
 from forum.world import World
 from mailbridge.case import sane_id
@@ -86,7 +86,7 @@ def _newest(db: Db, thread_id: int) -> Known | None:
     return known(db.scalar(newest))
 
 
-def known(post: Post | None) -> Known | None:
+def known(post: Post | AnyRow | None) -> Known | None:
     return Known(post.id, post.thread_id, post.message_id, post.author_id) if post else None
 
 

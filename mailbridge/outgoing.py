@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import OperationalError
 
+from forum import bounces
 from forum.db import AnyRow, Db
 from forum.members import Recipient
 from forum.tables import Address, Member, Notice, Outbox
@@ -58,15 +59,20 @@ class Outgoing:
             return 0
         results: dict[int, Answer] = {}
         envelopes = await asyncio.to_thread(self._envelopes, owed, results)
+        rows, refused = {row.id: row for row in owed}, dict[int, str]()
 
         def note(envelope: Envelope, answer: Answer) -> None:
             if answer.outcome == "sent":
                 self._journal.note(envelope.key)
+            elif _settles(rows[envelope.key], answer):
+                refused[envelope.key] = answer.said
             results[envelope.key] = answer
 
         sending = asyncio.create_task(self._postman.deliver(envelopes, note))
         await self._record_all(owed, results, sending)
         self._journal.forget()
+        if refused:
+            await asyncio.to_thread(self._note_refusals, refused, len(envelopes))
         return len(owed)
 
     def close(self) -> None:
@@ -93,6 +99,10 @@ class Outgoing:
                 continue
             for key in settled:
                 del rows[key], results[key]
+
+    def _note_refusals(self, refused: Mapping[int, str], of: int) -> None:
+        with self._world.database.transaction() as db:
+            bounces.note_refusals(db, list(refused.items()), of, self._world.clock(), self._world.tokens)
 
     def _envelopes(self, owed: Sequence[Owed], results: dict[int, Answer]) -> list[Envelope]:
         with self._world.database.reading() as db:
@@ -131,10 +141,14 @@ class Outgoing:
 def claim(world: World, claim: str, limit: int = BATCH) -> list[Owed]:
     """Rows that are due, ours until their lease runs out. Nobody else can have them (SKIP LOCKED; on SQLite there is one writer)."""
     now = world.clock()
+    is_due = Outbox.done_at.is_(None) & (Outbox.due_at <= now)
+    with world.database.reading() as db:  # looking costs no write lock
+        if db.scalar(select(Outbox.id).where(is_due).limit(1)) is None:
+            return []
     with world.database.transaction() as db:
         due = (
             select(Outbox.id)
-            .where(Outbox.done_at.is_(None), Outbox.due_at <= now)
+            .where(is_due)
             .order_by(Outbox.due_at, Outbox.id)
             .limit(limit)
             .with_for_update(skip_locked=True)

@@ -5,12 +5,10 @@ A post is rendered once for each language; its body is the same for everybody, s
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache, partial
 from typing import Any
@@ -22,10 +20,8 @@ from forum.members import Recipient
 from forum.text import one_line
 from mailbridge import dkim
 from mailbridge.addresses import Addresses
+from mailbridge.assemble import bodies, file_part, header
 from mailbridge.digests import Digest
-from mailbridge.flowed import flow
-
-POLICY = SMTP.clone(max_line_length=76)
 
 
 @dataclass(frozen=True)
@@ -77,15 +73,20 @@ class Writer:
 
     def post(self, mail: PostMail, language: str) -> Rendered:
         """One variant. The same for every reader of that language."""
-        message = EmailMessage(POLICY)
-        message["Subject"] = _subject(mail)
-        message["Date"] = format_datetime(mail.sent_at)
-        for name, value in self._list_headers(mail, language):
-            message[name] = value
-        _fill(message, *self.forms(mail, language), mail.enclosures)
-        message["Content-Language"] = ", ".join(dict.fromkeys((mail.language, language)))
+        headers = [
+            ("Subject", _subject(mail)),
+            ("Date", format_datetime(mail.sent_at)),
+            *self._list_headers(mail, language),
+            ("Content-Language", ", ".join(dict.fromkeys((mail.language, language)))),
+        ]
+        files = [
+            file_part(file.data, file.media_type, file.name, file.content_id)
+            for file in mail.enclosures
+            if file.data is not None
+        ]
         sender = b"From: " + _mailbox(f"{mail.author}, {mail.network}", self._addresses.network(mail.slug))
-        return _rendered(message, [sender, *_ids(mail.message_id, mail.references)])
+        by_hand = [sender, *_ids(mail.message_id, mail.references)]
+        return _rendered(by_hand, headers, *self.forms(mail, language), files)
 
     def forms(self, mail: PostMail, language: str) -> tuple[str, str]:
         """The body as text and as HTML."""
@@ -102,33 +103,34 @@ class Writer:
         said = self._said(kind, to, facts)
         blocks = self._blocks("notice", to.language, **said)
         slug = facts.get("slug") or "postmaster"
-        message = EmailMessage(POLICY)
-        message["Subject"] = one_line(said["subject"])
-        message["Date"] = format_datetime(now)
-        message["Auto-Submitted"] = "auto-replied" if facts.get("answers") else "auto-generated"
-        message["X-Parvi-Loop"] = self._addresses.domain
-        _fill(message, blocks["text"], blocks["html"], ())
-        message["Content-Language"] = to.language
+        headers = [
+            ("Subject", one_line(said["subject"])),
+            ("Date", format_datetime(now)),
+            ("Auto-Submitted", "auto-replied" if facts.get("answers") else "auto-generated"),
+            ("X-Parvi-Loop", self._addresses.domain),
+            ("Content-Language", to.language),
+        ]
         people = [b"From: " + _mailbox("Parvi", self._addresses.network(slug))]
         if reply_to := facts.get("reply_to"):
             people.append(b"Reply-To: " + _mailbox("", reply_to))
         answers = facts.get("answers")
-        return _rendered(message, [*people, *_ids(message_id, [answers] if answers else [])])
+        by_hand = [*people, *_ids(message_id, [answers] if answers else [])]
+        return _rendered(by_hand, headers, blocks["text"], blocks["html"])
 
     def digest(self, digest: Digest, to: Recipient, message_id: str, now: datetime) -> Rendered:
         """A whole mail for one person. Who answers it, by From or by Reply-To, is told how to answer a discussion."""
         moment = partial(i18n.moment, language=to.language, time_zone=digest.time_zone)
         blocks = self._blocks("digest", to.language, digest=digest, to=to, moment=moment)
-        message = EmailMessage(POLICY)
-        message["Subject"] = one_line(blocks["subject"])
-        message["Date"] = format_datetime(now)
-        for name, value in self._digest_headers(digest):
-            message[name] = value
-        _fill(message, blocks["text"], blocks["html"], ())
-        message["Content-Language"] = to.language
+        headers = [
+            ("Subject", one_line(blocks["subject"])),
+            ("Date", format_datetime(now)),
+            *self._digest_headers(digest),
+            ("Content-Language", to.language),
+        ]
         help_address = self._addresses.word(digest.sections[0].slug, "help")
         people = [b"From: " + _mailbox("Parvi", help_address), b"Reply-To: " + _mailbox("", help_address)]
-        return _rendered(message, [*people, *self._stop(digest), *_ids(message_id, [])])
+        by_hand = [*people, *self._stop(digest), *_ids(message_id, [])]
+        return _rendered(by_hand, headers, blocks["text"], blocks["html"])
 
     def address(self, rendered: Rendered, personal: Sequence[bytes]) -> bytes:
         """The head of one copy: signature, this member's headers, the shared ones, the empty line. The body follows."""
@@ -232,24 +234,6 @@ def _subject(mail: PostMail) -> str:
     return f"{'Re: ' if mail.number > 1 else ''}{tag}{mail.subject}"
 
 
-def _fill(message: EmailMessage, text: str, html: str, enclosures: Sequence[Enclosure]) -> None:
-    message.set_content(flow(text), cte="quoted-printable", params={"format": "flowed"})
-    message.add_alternative(html.strip() + "\n", subtype="html", cte="quoted-printable")
-    for file in enclosures:
-        if file.data is not None:
-            main, _, sub = file.media_type.partition("/")
-            if main in ("message", "multipart"):
-                main, sub = "application", "octet-stream"
-            message.add_attachment(
-                file.data,
-                maintype=main,
-                subtype=sub or "octet-stream",
-                filename=file.name,
-                cid=file.content_id and f"<{file.content_id}>",
-                disposition="inline" if file.content_id else "attachment",
-            )
-
-
 def _ids(message_id: str, references: Sequence[str]) -> list[bytes]:
     """By hand: the library's parser raises on identifiers that are odd but in use, and folds inside others."""
     [own, *above] = ["".join(each.split()) for each in (message_id, *references)]
@@ -259,10 +243,12 @@ def _ids(message_id: str, references: Sequence[str]) -> list[bytes]:
     return [line.encode("ascii", "replace") for line in lines]
 
 
-def _rendered(message: EmailMessage, by_hand: Sequence[bytes]) -> Rendered:
-    head, _, body = message.as_bytes().partition(b"\r\n\r\n")
-    lines = re.split(rb"\r\n(?![ \t])", head)
-    return Rendered((*by_hand, *(line + b"\r\n" for line in lines)), body, dkim.body_hash(body))
+def _rendered(
+    by_hand: Sequence[bytes], headers: Iterable[tuple[str, str]], text: str, html: str, files: Sequence[bytes] = ()
+) -> Rendered:
+    about, body = bodies(text, html, files)
+    lines = (*by_hand, *(header(name, value) for name, value in headers), *about)
+    return Rendered(lines, body, dkim.body_hash(body))
 
 
 def _mailbox(name: str, address: str) -> bytes:

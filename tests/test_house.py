@@ -41,6 +41,7 @@ PURE = {
     "mailbridge.flowed",
     "mailbridge.dkim",
     "mailbridge.write",
+    "mailbridge.assemble",
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 45
 
