@@ -144,3 +144,26 @@ def test_a_time_without_its_zone_is_a_bug(world: World) -> None:
     naive = datetime(2026, 11, 23)  # noqa: DTZ001
     with pytest.raises(StatementError, match="without its zone"), world.database.transaction() as db:
         db.add(Session(token_hash="x", member_id=anna.id, opened_at=naive, expires_at=naive))
+
+
+def test_who_waits_to_write_gets_a_turn(world: World) -> None:
+    """One that comes back at once must not get in before those who wait: mail could not be taken while mail is worked through."""
+    stop, turns = threading.Event(), [0]
+
+    def hog() -> None:
+        while not stop.is_set():
+            with world.database.transaction():
+                time.sleep(0.005)
+            turns[0] += 1
+
+    hogging = threading.Thread(target=hog)
+    hogging.start()
+    try:
+        before = turns[0]
+        for _ in range(10):
+            with world.database.transaction() as db:
+                db.scalar(select(func.count()).select_from(Organisation))
+        assert turns[0] - before < 100
+    finally:
+        stop.set()
+        hogging.join()

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
 from forum import memberships, networks, posts, threads
@@ -495,6 +495,35 @@ def test_a_failure_of_one_does_not_stop_the_others(bridge: Bridge, monkeypatch: 
     put_in(bridge, mail())
     bridge.work_through()
     assert sorted(rows(bridge.world, "SELECT fate FROM inbox")) == [("failed",), ("posted",)]
+
+
+def test_a_batch_is_one_transaction_in_which_a_refusal_undoes_only_itself(bridge: Bridge) -> None:
+    """An answer finds what came in the same batch; who is refused is told; the others are there."""
+    put_in(bridge, mail(message_id="<a@example.org>"))
+    put_in(bridge, mail("eve@example.com", message_id="<b@example.com>"), sender="eve@example.com")
+    put_in(bridge, mail(message_id="<c@example.org>", in_reply_to="<a@example.org>"))
+    put_in(bridge, mail(text="", message_id="<d@example.org>"))
+    begun = []
+    event.listen(bridge.world.database.engine, "begin", begun.append)
+    assert bridge.work_through() == 4
+    assert len(begun) <= 2 + 4 + 1, "two to claim them, one look at each, one for all of them"
+    fates = [fate_of(bridge.world, number).fate for number in range(1, 5)]
+    assert fates == ["posted", "refused", "posted", "refused"]
+    assert rows(bridge.world, "SELECT number FROM posts ORDER BY id") == [(1,), (2,)]
+    assert len(owed_notices(bridge.world, "refused")) == 2
+
+
+def test_large_mails_and_those_tried_before_go_alone(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "BATCH_BYTES", 3_000)
+    for number in range(4):
+        put_in(bridge, mail(text="Sana. " * 200, message_id=f"<{number}@example.org>"))
+    assert [bridge.work_through() for _ in range(3)] == [2, 2, 0]
+    monkeypatch.setattr(incoming, "BATCH_BYTES", 1_000_000)
+    for number in range(4, 7):
+        put_in(bridge, mail(message_id=f"<{number}@example.org>"))
+    with bridge.world.database.transaction() as db:
+        db.execute(update(Inbox).where(Inbox.id == 6).values(tries=1))
+    assert [bridge.work_through() for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_trouble_with_the_database_leaves_the_mail_waiting(
