@@ -152,7 +152,9 @@ def test_who_waits_to_write_gets_a_turn(world: World) -> None:
 
     def hog() -> None:
         while not stop.is_set():
-            with world.database.transaction():
+            with world.database.transaction() as db:
+                db.add(Organisation(name=f"{turns[0]}"))
+                db.flush()
                 time.sleep(0.005)
             turns[0] += 1
 
