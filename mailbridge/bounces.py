@@ -3,21 +3,25 @@
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 
 from flufl.bounce import all_failures
 
 from mailbridge.letter import Bounced, Person
 from mailbridge.read.encoding import decoded, words
-from mailbridge.read.headers import people
+from mailbridge.read.headers import people, topic
 from mailbridge.read.mime import Entity, Headers, fields_of
 
 # It logs each detector that stumbles over a broken mail, with a traceback.
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 _STATUS_PARTS = {"message/delivery-status", "message/global-delivery-status"}
-_DAEMONS = re.compile(r"(?:mailer-?daemon|post-?master|mdaemon|mail-?administrator|mail-?delivery)(?=$|[+.@_-])", re.I)
+_DAEMONS = re.compile(
+    r"(?:mailer-?daemon|post-?master|mdaemon|mail-?administrator|mail-?delivery|"
+    r"microsoftexchange[0-9a-f]{16,40})(?=$|[+.@_-])",
+    re.I,
+)
 _DAEMON_NAMES = re.compile(
     r"mail delivery|delivery (?:sub)?system|system administrator|mail administrator|post ?master|mailer.daemon", re.I
 )
@@ -27,8 +31,12 @@ _SUBJECTS = re.compile(
     r"non-delivery|(?:could not be|not) delivered|failure delivery|delivery unsuccessful|user unknown|"
     r"address (?:rejected|not found)|toimittaminen (?:epäonnistui|viivästy)|ei voitu toimittaa|toimitusilmoitus|"
     r"perille toimittam|kunde inte levereras|leveransfel|leverans misslyckades|olevererbar|unzustellbar|"
-    r"zustellung fehlgeschlagen|remise impossible|échec de la remise|non remis|mancato recapito|"
-    r"no se pudo entregar|onbestelbaar|kunne ikke leveres",
+    r"zustellung fehlgeschlagen|remise impossible|échec de la remise|mancato recapito|"
+    r"no se pudo entregar|onbestelbaar|kunne ikke leveres|ei voi toimittaa|toimitus (?:viivästy|epäonnistu)|"
+    r"kan inte levereras|leverans\w* (?:fördröj|försen)|(?:konnte|kann) nicht zugestellt|zustellung verzögert|"
+    r"non remis|remise différée|no se puede entregar|não (?:é possível entregar|entregue)|falha na entrega|"
+    r"impossibile recapitare|recapito non riuscito|kan ikke leveres|nie można dostarczyć|nelze doručit|"
+    r"kézbesíthetetlen|не удается доставить|недоставлен|ei saa kohale toimetada",
     re.I,
 )
 # Where the text of the server ends and the returned mail begins.
@@ -38,11 +46,20 @@ _COPY = re.compile(
 )
 _ADDRESS = r"[^\s<>()\[\]\",;:@]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,24}"
 _LISTED = re.compile(rf"^[ \t]{{0,8}}<({_ADDRESS})>[ \t]?:?[ \t]*(.{{0,300}})", re.M)
+# How servers name someone else: on a line alone, or "Your message to anna@example.org couldn't be delivered".
+_ALONE = re.compile(
+    rf"^[ \t>*]{{0,8}}(?:[\w.' -]{{1,40}}\()?({_ADDRESS})\)?(?:<mailto:[^>\n]{{0,320}}>| \([^)\n]{{0,320}}\))?[ \t]*[:.]?[ \t]*$",
+    re.M,
+)
+_NAMED = re.compile(
+    rf"\b(?:to|for|recipient|address|user|vastaanottaja|mottagare|empfänger|destinataire):?\s<?({_ADDRESS})", re.I
+)
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _BASIC = re.compile(r"(?:^|[\s:(-])([45]\d\d)[\s-]")
 _WILL_RETRY = re.compile(
-    r"will (?:be retried|keep trying|continue to try|try again)|warning message only|yritetään (?:vielä|uudelleen)|"
-    r"försöker igen|delayed",
+    r"will (?:be retried|retry|keep trying|continue to (?:try|be attempted)|try again)|attempts will continue|"
+    r"warning (?:message )?only|not yet been delivered|been delivered yet|yritetään (?:vielä|uudelleen|edelleen)|"
+    r"försöker igen|fortsätt\w* att försöka|(?:erneut|weiterhin) versuch|delayed",
     re.I,
 )
 # The standard library makes objects of headers with other letters, on which the detectors stumble.
@@ -53,6 +70,7 @@ _LINES, _LINE = (
     500,
 )  # for the library, whose hundred patterns try each of them, some more than once at each letter
 _MANY = 500
+_REASON = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +90,9 @@ def report(mail: Entity) -> Report:
     if kinds & _STATUS_PARTS and (found := _from_status_parts(mail)) is not None and (found or _is_certain(mail)):
         return Report(is_bounce=True, bounced=found or _from_text(mail))
     if "x-failed-recipients" in mail.headers:
-        return Report(is_bounce=True, bounced=_failed_recipients(mail.headers))
+        return Report(is_bounce=True, bounced=_failed_recipients(mail))
     if _is_certain(mail):
-        return Report(is_bounce=True, bounced=_from_text(mail))
+        return Report(is_bounce=True, bounced=_from_text(mail) or _named(mail))
     if _may_be(mail) and (found := _from_text(mail)):
         return Report(is_bounce=True, bounced=found)
     return Report()
@@ -89,9 +107,11 @@ def _is_certain(mail: Entity) -> bool:
 
 
 def _may_be(mail: Entity) -> bool:
-    """The author hints at it, or the subject of a mail that answers to nobody; then an address is needed as well."""
-    answers = "in-reply-to" in mail.headers or "references" in mail.headers
-    return _is_daemon(mail) or (not answers and bool(_SUBJECTS.search(words(mail.headers.first("subject")))))
+    """The author hints at it, or the subject of a mail that answers to nobody; then an address is needed as well.
+    Who passes a bounce on asks what it means."""
+    subject = words(mail.headers.first("subject"))[:1000]
+    answers = "in-reply-to" in mail.headers or "references" in mail.headers or topic(subject)[2]
+    return _is_daemon(mail) or (not answers and bool(_SUBJECTS.search(subject)))
 
 
 def _is_daemon(mail: Entity) -> bool:
@@ -135,9 +155,17 @@ def _recipient(block: Headers) -> Bounced | None:
     if action not in {"failed", "delayed"}:
         return None
     address = _of_field(block.first("original-recipient")) or _of_field(block.first("final-recipient"))
-    status = _ENHANCED.search(block.first("status")) or _ENHANCED.search(block.first("diagnostic-code"))
-    code = status[1] if status else ""
-    return Bounced(address, action == "failed" and not code.startswith("4"), code) if address else None
+    code = _code(block.first("status"), block.first("diagnostic-code"))
+    is_late = action == "delayed"
+    return Bounced(address, not is_late and not code.startswith("4"), code, is_late) if address else None
+
+
+def _code(status: str, diagnostic: str) -> str:
+    """What was said says more than 5.0.0, "other or undefined"."""
+    told, said = _ENHANCED.search(status), _ENHANCED.search(diagnostic)
+    is_vague = told is not None and told[1].endswith(".0.0") and said is not None and said[1][0] == told[1][0]
+    found = said if told is None or is_vague else told
+    return found[1] if found else ""
 
 
 def _of_field(value: str) -> str:
@@ -154,17 +182,39 @@ def _is_masked(address: str) -> bool:
     return ".." in local or local.endswith(".")
 
 
-def _failed_recipients(headers: Headers) -> tuple[Bounced, ...]:
-    """Exim's own header."""
-    return tuple(
-        Bounced(person.address, permanent=True)
-        for person in people(headers.all("x-failed-recipients"))
-        if person.address
-    )
+def _failed_recipients(mail: Entity) -> tuple[Bounced, ...]:
+    """Exim's own header, which Gmail writes too; why is said in the text."""
+    addresses = (person.address for person in people(mail.headers.all("x-failed-recipients")))
+    return _with_reasons([address for address in addresses if address], _text(mail))
+
+
+def _named(mail: Entity) -> tuple[Bounced, ...]:
+    """Whom a server names in a text of its own; the writer and the reader of the mail are not meant."""
+    own = {person.address.lower() for name in ("to", "from") for person in people(mail.headers.all(name))}
+    text = _text(mail)
+    alone = [found[1] for found in _ALONE.finditer(text) if found[1].lower() not in own]
+    named = alone or [found[1] for found in _NAMED.finditer(text) if found[1].lower() not in own][:1]
+    return _with_reasons([address for address in named if not (_DAEMONS.match(address) or _is_masked(address))], text)
+
+
+def _with_reasons(addresses: list[str], text: str) -> tuple[Bounced, ...]:
+    """The reason stands below each, or anywhere when there is only one."""
+    by_name = {address.lower(): address for address in addresses[:_MANY]}
+    is_only_late = bool(_WILL_RETRY.search(text))
+    found = []
+    for name, address in by_name.items():
+        reason = text if len(by_name) == 1 else text[text.lower().find(name) :][:_REASON].partition("\n\n")[0]
+        code = _code(reason, "")
+        found.append(Bounced(address, not (code.startswith("4") or is_only_late), code, is_only_late))
+    return tuple(found)
 
 
 def _from_text(mail: Entity) -> tuple[Bounced, ...]:
-    return _listed(_text(mail)) or _by_library(mail.raw)
+    text = _text(mail)
+    listed = _listed(text) or _by_library(mail.raw)
+    if len(listed) == 1 and not listed[0].status:
+        return (replace(listed[0], status=_code(text, "")),)
+    return listed
 
 
 def _listed(text: str) -> tuple[Bounced, ...]:
@@ -176,7 +226,7 @@ def _listed(text: str) -> tuple[Bounced, ...]:
         enhanced, basic = _ENHANCED.search(reason), _BASIC.search(reason)
         code = enhanced[1] if enhanced else ""
         is_temporary = (code or (basic[1] if basic else "")).startswith("4") or is_only_late
-        found.setdefault(match[1].lower(), Bounced(match[1], not is_temporary, code))
+        found.setdefault(match[1].lower(), Bounced(match[1], not is_temporary, code, is_only_late))
     return tuple(found.values())[:_MANY]
 
 
@@ -199,5 +249,7 @@ def _by_library(raw: bytes) -> tuple[Bounced, ...]:
     except Exception:  # noqa: BLE001  it reads foreign mails with the standard library, which raises on some
         return ()
     both = [(each, False) for each in sorted(temporary)] + [(each, True) for each in sorted(permanent)]
-    found = [Bounced(decoded(address, ""), is_permanent) for address, is_permanent in both[:_MANY]]
+    found = [
+        Bounced(decoded(address, ""), is_permanent, is_late=not is_permanent) for address, is_permanent in both[:_MANY]
+    ]
     return tuple(bounced for bounced in found if bounced.address and not _is_masked(bounced.address))

@@ -20,6 +20,10 @@ _DIGIT = re.compile(r"\d")
 _DATE = re.compile(r"(?:19|20)\d\d|\d{1,2}[:.h]\d\d|\d{1,2}[./]\s?\d{1,2}[./]|\d{1,2}/\d{1,2}")
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d")
 _ADDRESS_AT_END = re.compile(r"[<(\[][^<>()\[\]\s]{0,200}@[^<>()\[\]]{1,200}[>)\]]{1,2}\s?[:：]?$")
+# Google Groups in any language: "понедельник, 4 марта 2024 г. в 09:12:13 UTC+3, Anna Ek:"
+_DATE_AND_NAME = re.compile(r"\d{1,2}[:.]\d\d(?![\d.]\d)[^:@<>]{0,12}, ([^\W\d_][^:@<>\d]{2,60}):")
+# An address in brackets, for lines in a language that we do not know.
+_BRACKETED = re.compile(r"[<(\[][^<>()\[\]\s]{1,200}@[^<>()\[\]\s]{1,200}[>)\]]")
 _ENDS = (":", "：", "--", "：-")
 _FIRST_WORD = re.compile(r"[\"'„“«»(]*([^\W\d_]+[.'-]?[^\W\d_]*)")
 
@@ -45,7 +49,8 @@ def attribution_at(lines: list[Line], at: int) -> Attribution | None:
         return None
     for later in range(at + 1, found.end):
         # "See you on 12.5.", then the attribution proper.
-        if _first_word(lines[later].bare) in _STARTS and (inner := _read(lines, later)) and inner.end == found.end:
+        may_begin = not found.is_sure or _first_word(lines[later].bare) in _STARTS
+        if may_begin and (inner := _read(lines, later)) and inner.end == found.end:
             return None
     return found
 
@@ -109,7 +114,10 @@ def _certainty(text: str, joined: str) -> bool | None:
         return False
     if _ADDRESS_AT_END.search(text) and has_date:
         return begins and "<" in text
-    return None
+    if has_date and has_time and has_address and _BRACKETED.search(text):
+        return False
+    named = _DATE_AND_NAME.search(joined) if begins and has_date else None
+    return False if named and _is_name(named[1], len(named[1])) else None
 
 
 def _is_name(joined: str, length: int) -> bool:

@@ -12,7 +12,9 @@ _ORIGINAL = frozenset(fold(words) for words in ORIGINAL)
 _DASHES = "-_=*#–—─━ "
 _COLON = re.compile("[:：]")
 _ANY_FIELD = re.compile(r"[*_]{0,2}[^\s:：<>@][^:：<>@]{0,30}[:：]\s?\S")
+_ADDRESS = re.compile(r"[^\s<>()\[\]:]{1,64}@[^\s<>()\[\]]{1,255}")
 _OUTLOOKS_RULE = 30
+_RULE = 10
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d")
 _LONGEST_LABEL = 30
 _LONGEST_BLOCK = 30
@@ -40,7 +42,7 @@ def block_at(lines: list[Line], at: int) -> Block | None:
     bare = lines[at].bare
     if lines[at].depth == 3 and _is_groupwises(lines[at]):
         return Block(at, at + 1, bare.rstrip("> "), is_unmarked=True)
-    if bare[:1] in _DASHES and (announced := _announcement(lines, at)):
+    if bare[:1] in _DASHES and not field_of(bare) and (announced := _announcement(lines, at)):
         return announced
     if bare.endswith((":", "：")) or (len(bare) < 40 and fold(bare) in _ORIGINAL):
         return _spoken_announcement(lines, at) or _plain_block(lines, at)
@@ -71,12 +73,36 @@ def _announcement(lines: list[Line], at: int) -> Block | None:
         return Block(at, below.end, below.values["from"], is_forward)
     is_outlooks = not lines[at].bare.strip("_") and len(lines[at].bare) >= _OUTLOOKS_RULE
     if is_outlooks and (end := any_block_end(lines, at + 1)):
-        return Block(at, end)
+        return Block(at, end, _first_address(lines, at + 1, end))
     if is_forward and _is_inline_from(rest):
         return Block(at, at + 1, rest.partition(":")[2], is_forward)
+    if words and (block := _without_colons(lines, at, is_forward)):
+        return block
     if words and (words in _ORIGINAL or is_forward):
-        return Block(at, at + 1, "", is_forward)
+        named = _ADDRESS.search(lines[at].bare)
+        return Block(at, at + 1, named[0] if named else "", is_forward)
+    first = next_full(lines, at + 1, within=4) if words else None
+    if first is not None and (end := any_block_end(lines, first)):
+        return Block(at, end, _first_address(lines, first, end), is_forward)
     return None
+
+
+def _without_colons(lines: list[Line], at: int, is_forward: bool) -> Block | None:
+    """eM Client 10 writes 'From "Anna Ek" <anna@example.org>', 'Date 4.3.2026'."""
+    first = next_full(lines, at + 1, within=4)
+    values, end = dict[str, str](), first or at
+    while first is not None and end < min(len(lines), first + 8):
+        label, _, value = lines[end].bare.partition(" ")
+        name = _FIELDS.get(fold(label))
+        if not name or not value or name in values:
+            break
+        values[name], end = value, end + 1
+    return Block(at, end, values["from"], is_forward) if _is_header(values, 3) and "@" in values["from"] else None
+
+
+def _first_address(lines: list[Line], start: int, end: int) -> str:
+    """In a language that we do not know: programs name the sender before the recipients."""
+    return next((_value(line.bare) for line in lines[start:end] if "@" in line.bare), "")
 
 
 def _spoken_announcement(lines: list[Line], at: int) -> Block | None:
@@ -89,6 +115,11 @@ def _spoken_announcement(lines: list[Line], at: int) -> Block | None:
     if below and _is_header(below.values, 2):
         return Block(at, below.end, below.values["from"], is_forward)
     return None
+
+
+def is_rule(bare: str) -> bool:
+    """A line drawn by a program, longer than what people type."""
+    return len(bare) >= _RULE and not bare.strip("-_=")
 
 
 def _between_dashes(bare: str) -> tuple[str | None, str]:
@@ -112,7 +143,9 @@ def _is_inline_from(rest: str) -> bool:
 
 def _fields_below(lines: list[Line], at: int) -> _Fields | None:
     first = next_full(lines, at + 1, within=4)
-    return _fields(lines, first) if first is not None and field_of(lines[first].bare) else None
+    if first is None or not (field_of(lines[first].bare) or _is_foreign_field(lines, first)):
+        return None
+    return _fields(lines, first)
 
 
 def _fields(lines: list[Line], at: int) -> _Fields:
@@ -128,11 +161,19 @@ def _fields(lines: list[Line], at: int) -> _Fields:
         elif bare and name and wrapped < 6 and _continues(lines[number - 1].bare, bare):
             wrapped += 1
             found.values[name] += " " + bare
+        elif bare and _is_foreign_field(lines, number):
+            name = ""
         elif bare or not _goes_on(lines, number, found):
             break
         if bare:
             found.end = number + 1
     return found
+
+
+def _is_foreign_field(lines: list[Line], at: int) -> bool:
+    """A field that we do not know, with one that we know below it."""
+    below = lines[at + 1].bare if at + 1 < len(lines) else ""
+    return bool(_ANY_FIELD.match(lines[at].bare)) and field_of(below) is not None
 
 
 def _goes_on(lines: list[Line], at: int, found: _Fields) -> bool:
@@ -150,16 +191,19 @@ def _continues(above: str, bare: str) -> bool:
 def field_of(bare: str) -> str | None:
     """Which header field a line is, by its label in any language."""
     colon = _colon(bare)
-    return _FIELDS.get(fold(bare[:colon].strip("*_ \t\xa0|"))) if colon > 0 else None
+    return _FIELDS.get(fold(bare[:colon].strip("*_ \t\xa0|:："))) if colon > 0 else None
 
 
 def _colon(bare: str) -> int:
+    if bare[:1] == "|":
+        # NetEase writes the header block as a table: "| From | Anna<anna@example.org> |".
+        return bare.find("|", 1, _LONGEST_LABEL + 6)
     found = _COLON.search(bare, 0, _LONGEST_LABEL + 6)
     return found.start() if found else -1
 
 
 def _value(bare: str) -> str:
-    return bare[_colon(bare) + 1 :].strip("* \t\xa0")
+    return bare[_colon(bare) + 1 :].strip("* \t\xa0|")
 
 
 def any_block_end(lines: list[Line], at: int) -> int | None:
@@ -168,6 +212,14 @@ def any_block_end(lines: list[Line], at: int) -> int | None:
     while end < min(len(lines), at + 8) and _ANY_FIELD.match(lines[end].bare):
         end += 1
     return end if end - at >= 3 and any("@" in line.bare for line in lines[at:end]) else None
+
+
+def foreign_block_at(lines: list[Line], at: int) -> Block | None:
+    """The same, with a time among its fields, where the subject says that a mail is passed on."""
+    end = any_block_end(lines, at)
+    if end is None or not any(_TIME.search(line.bare) for line in lines[at:end]):
+        return None
+    return Block(at, end, _first_address(lines, at, end), is_forward=True)
 
 
 def _is_header(values: dict[str, str], needed: int) -> bool:

@@ -8,15 +8,29 @@ from mailbridge.quotes.words import CLOSINGS, SENT_FROM
 
 _SENT_FROM = tuple(fold(words) for words in SENT_FROM)
 _CLOSINGS = frozenset(fold(words) for words in CLOSINGS)
-_FIRST_WORDS = frozenset(words.split(" ", 1)[0] for words in _CLOSINGS)
 _LIST_WORDS = (
     "mailing list", "listinfo", "postituslista", "sähköpostilista", "unsubscribe", "e-postlista", "mailinglist",
-    "/groups/", "mailman",
+    "/groups/", "mailman", "reply to this email directly", "you are receiving this because",
 )  # fmt: skip
 _BELOW_CLOSING = 12
 _LONGEST_SIGNATURE = 25
 _SHORT = 70
-_SIGNED = re.compile(r"[-–—/~][^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$")
+# "Kesäisin terveisin", "Med soliga hälsningar": the word for a greeting, and which.
+_GREETING = re.compile(
+    r"(?:\w+in )?\w*(?:terveisin|terkuin|tervehdyksin)|yst\.? ?terv|(?:med |många )?(?:\w+ )?\w*hälsning(?:ar)?|"
+    r"(?:mit )?(?:\w+ )?(?:\w+ )?(?:grüßen?|grüssen?|gruß|gruss)|"
+    r"(?:with |my )?(?:very )?(?:kind\w*|warm\w*|best|sincere|good|many|friendly|personal) (?:regards|wishes)|"
+    r"(?:med )?(?:\w+ )?\w*hils(?:en|ner)"
+)
+_SIGNED = re.compile(r"(?:[-–—/]|~ ?|--)[^\W\d_][\w.'-]{0,30}(?: [^\W\d_][\w.'-]{0,30}){0,2}$")
+# "Get Outlook for Android", in a language where the verb is in any place.
+_OUTLOOK_FOR = re.compile(r"(?=.{0,60}\boutlook)(?=.{0,60}(?:android|\bios\b))[^.,:;?!]{0,60}")
+_PROVIDERS = re.compile(
+    r"sent from [\w ]{0,30}(?: on android| for iphone| for ios| for android|\bapp)(?: for ios| on android)?"
+)
+# "..., please excuse typos", "..., an AT&T smartphone"
+_ASIDE = re.compile(r"[,;.] (?:please|excuse|pardon|sorry|apologies|so |an? |enjoy).*")
+_SENTENCE = re.compile(r", |[,:?!]$")
 _POSTSCRIPT = re.compile(r"\[\d{1,2}\]|(?:ps|p\.s|p\.\s?s\.|psst|edit|lisäys|jk|pps)\b", re.I)
 # "Terveiset Tampereelta" begins a sentence.
 _PLACE = re.compile(r"(?:lta|ltä|sta|stä)[.!]?$")
@@ -52,7 +66,12 @@ def _is_delimiter(lines: list[Line], at: int, end: int, is_only: bool) -> bool:
 
 def _is_list_footer(lines: list[Line], at: int, end: int) -> bool:
     bare = lines[at].bare
-    if len(bare) < 2 or bare.strip("_-=") or end - at > 15 or len(lines[min(at + 1, end - 1)].bare) > _SHORT:
+    if (
+        (len(bare) < 2 and bare != "—")
+        or bare.strip("_-=—")
+        or end - at > 15
+        or len(lines[min(at + 1, end - 1)].bare) > _SHORT
+    ):
         return False
     below = " ".join(line.bare for line in lines[at + 1 : min(end, at + 5)]).lower()
     return any(words in below for words in _LIST_WORDS)
@@ -67,13 +86,17 @@ def is_device(bare: str) -> bool:
     """ "Sent from my desk, is much easier than..." is a sentence."""
     if not bare or len(bare) > 200:
         return False
-    text = fold(bare).lstrip("-*_ •")
+    text = fold(bare).strip("-–—*_ •") if bare[0] not in "([" else fold(bare).strip("()[] ")
     if text.startswith("yahoo mail: "):
         return True
-    if not text.startswith(_SENT_FROM) and not text.endswith(("から送信", "gönderildi", "küldve")):
+    if _OUTLOOK_FOR.fullmatch(text) or _PROVIDERS.fullmatch(text):
+        return True
+    if not text.startswith(_SENT_FROM) and not text.endswith(
+        ("から送信", "gönderildi", "küldve", "met outlook verzonden")
+    ):
         return False
     words = text.partition("<")[0].partition("(http")[0].partition("http")[0].strip()
-    return len(words) <= 80 and ", " not in words and not words.endswith((",", ":", "?", "!"))
+    return len(_ASIDE.sub("", words)) <= 80 and not _SENTENCE.search(_ASIDE.sub("", words))
 
 
 def is_postscript(bare: str) -> bool:
@@ -102,24 +125,25 @@ def _closing(lines: list[Line], start: int, end: int) -> int:
 
 def is_closing(bare: str) -> bool:
     """A closing alone, or with the name after it."""
-    first = bare.lstrip("*_-–—/ ").split(" ", 1)[0]
-    if len(bare) > _SHORT or fold(first).strip(" ,.:;!/*_") not in _FIRST_WORDS:
+    if len(bare) > _SHORT:
         return False
     text = fold(bare).strip(" ,.!*_-–—:;/")
     if text in _CLOSINGS:
         return len(text) > 1 or bare.lower() != text
-    head, _, name = _split_closing(bare)
-    return head in _CLOSINGS and bool(_NAME.match(name)) and name[:1].isupper() and not _PLACE.search(name)
+    if _GREETING.fullmatch(text):
+        return True
+    head, name = _split_closing(bare)
+    return bool(head and _NAME.match(name)) and name[:1].isupper() and not _PLACE.search(name)
 
 
-def _split_closing(bare: str) -> tuple[str, str, str]:
-    """ "Terveisin, Anna Virtanen" -> ("terveisin", ",", "Anna Virtanen"), by the longest closing that fits."""
+def _split_closing(bare: str) -> tuple[str, str]:
+    """ "Terveisin, Anna Virtanen" -> ("terveisin", "Anna Virtanen"), by the longest closing that fits."""
     words = bare.strip(" *_-–—/").split()
     for count in range(min(len(words) - 1, 5), 0, -1):
         head = fold(" ".join(words[:count])).strip(" ,.:;!/")
-        if head in _CLOSINGS:
-            return head, "", " ".join(words[count:]).strip(" /-–—*_")
-    return "", "", ""
+        if head in _CLOSINGS or _GREETING.fullmatch(head):
+            return head, " ".join(words[count:]).strip(" /-–—*_")
+    return "", ""
 
 
 def _stands_apart(lines: list[Line], at: int, start: int) -> bool:

@@ -8,14 +8,17 @@ from mailbridge.letter import Kind, Part, Person
 from mailbridge.quotes import senders
 from mailbridge.quotes.attributions import Attribution, attribution_at
 from mailbridge.quotes.footers import footer_end, intro_above
-from mailbridge.quotes.headers import Block, block_at
+from mailbridge.quotes.headers import Block, block_at, foreign_block_at, is_rule
 from mailbridge.quotes.lines import Line, fold, lines_of, next_full, next_quoted
 from mailbridge.quotes.signatures import device_line, is_postscript, signature_start
+from mailbridge.quotes.ticket_marks import is_ticket_mark
 from mailbridge.quotes.words import ANSWERS, ANSWERS_BELOW
 
 _ANSWERS_BELOW = tuple(fold(words) for words in ANSWERS_BELOW)
 _ANSWERS = re.compile("|".join(rf"\b(?:{what})(?: [\w,]+){{0,3}}? (?:{where})\b" for what, where in ANSWERS))
 _WRAPPED_AT = 60
+_LONGEST_LINE = 300
+_HEADING = 4  # a line that announces, and blank ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,15 @@ class _Walk:
             return at + 1
         if found := block_at(self.lines, at):
             return self._block(found)
+        if self.is_forward and self.sender is None and (found := foreign_block_at(self.lines, at)):
+            return self._block(found)
         if line.depth:
-            return self._below_list(at) if self._is_list(at) else self._quoted(at, at)
+            return self._below_list(at) if self._is_list(at) else self._unattributed(at)
         if said := attribution_at(self.lines, at):
             return self._attributed(said)
         if end := footer_end(self.lines, at):
             return self._unannounced(at, end)
-        return at + 1
+        return self._below(at, at + 1) if is_ticket_mark(line.bare) else at + 1
 
     def _is_list(self, at: int) -> bool:
         """Whether ">" begins the items of a writer's list, who answers nobody and says what it is a list of."""
@@ -91,13 +96,20 @@ class _Walk:
         above = next((line.bare for line in reversed(self.lines[max(0, at - 3) : at]) if line.bare), "")
         return above.endswith(":") and "@" not in above and not any(map(str.isdigit, above))
 
+    def _unattributed(self, at: int) -> int:
+        """Marked from its first line on; who wrote it stands among the marked lines, below words that we do not know."""
+        if self.sender is None:
+            heads = (block_at(self.lines, n) for n in range(at + 1, min(at + _HEADING, len(self.lines))))
+            self.sender = next((senders.of_field(head.sender) for head in heads if head and head.sender), None)
+        return self._quoted(at, at)
+
     def _below_list(self, at: int) -> int:
         while at < len(self.lines) and self.lines[at].depth:
             at += 1
         return at
 
     def _block(self, block: Block) -> int:
-        self.sender = self.sender or senders.of_field(block.sender)
+        self.sender = self.sender or senders.of_field(block.sender) or self._named_below(block)
         start = block.start
         if block.is_forward or self.is_forward:
             return self._rest("forward", start, len(self.lines))
@@ -105,13 +117,23 @@ class _Walk:
             return self._quoted(start, start)
         return self._below(start, block.end)
 
+    def _named_below(self, block: Block) -> Person | None:
+        """Yandex announces a mail passed on, and says who wrote it as above an answer."""
+        first = next_full(self.lines, block.end, within=3)
+        is_said = block.is_forward and first is not None and self.lines[first].bare.endswith((":", "："))
+        return senders.of_line(self.lines[first].bare[:_LONGEST_LINE]) if is_said and first is not None else None
+
     def _attributed(self, said: Attribution) -> int:
+        start = said.start
+        if start > self.own_from and is_rule(self.lines[start - 1].bare):
+            # Yahoo draws one above.
+            start -= 1
         if quoted := next_quoted(self.lines, said.end, 0):
-            return self._quoted(said.start, quoted)
+            return self._quoted(start, quoted)
         self.sender = self.sender or senders.of_line(said.sender)
         if self.is_forward:
-            return self._rest("forward", said.start, len(self.lines))
-        return self._below(said.start, said.end)
+            return self._rest("forward", start, len(self.lines))
+        return self._below(start, said.end)
 
     def _below(self, start: int, body: int) -> int:
         """Another's mail without marks of quoting goes on to its end, which is seen only when it is ours."""

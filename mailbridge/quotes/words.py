@@ -24,25 +24,25 @@ FIELDS: dict[str, str] = {
         data trimiterii; poslano; poslato; saadetud; saatmisaeg; kuupäev; nosūtīts; datums; išsiųsta; στάλθηκε;
         ημερομηνία; изпратено; послато; датум; sent on; sendt den; 送信日時; 日付; 日時; 发送时间; 发送日期;
         發送時間; 寄件日期; 傳送時間; 日期; 時間; 时间; 보낸 날짜; 날짜; 보낸날짜; נשלח; תאריך; تاريخ الإرسال;
-        التاريخ; تم الإرسال; đã gửi; ngày; tanggal; dikirim; วันที่; bidalia; enviat el; enviat; dags
+        التاريخ; تم الإرسال; đã gửi; ngày; tanggal; dikirim; วันที่; bidalia; enviat el; enviat; dags; dagsetning
         """,
     "to": """
         to; vastaanottaja; kenelle; till; mottagare; an; empfänger; à; a; pour; destinataire; para; per;
         destinatario; destinatário; aan; naar; til; modtager; mottaker; do; adresat; komu; pro; pre; címzett;
         кому; получатель; одержувач; kime; alıcı; către; destinatar; destinatarul; prima; za; primatelj;
-        kellele; saaja; kam; saņēmējs; gavėjas; προς; παραλήπτης; до; коме; 宛先; 送信先; 收件人; 收件者;
-        받는 사람; 받는사람; אל; נמען; إلى; المستلم; tới; đến; người nhận; kepada; penerima; ถึง; nori
+        kellele; saaja; adressaat; kam; saņēmējs; gavėjas; προς; παραλήπτης; до; коме; 宛先; 送信先; 收件人; 收件者;
+        받는 사람; 받는사람; אל; נמען; إلى; المستلم; tới; đến; người nhận; kepada; penerima; ถึง; nori; per a
         """,
     "cc": """
         cc; kopio; kopia; kopie; kopie (cc); copie à; copie; copia; cópia; kopi; cc/kopi; dw; kopie do; kópia;
         másolat; másolatot kap; копия; копія; bilgi; copie carbon; kopija; koopia; kopie an; κοιν; κοινοποίηση;
-        копие; копија; afrit; 抄送; 副本; 참조; עותק; העתק; نسخة; tembusan; สำเนา; bcc; piilokopio;
+        копие; копија; afrit; 抄送; 副本; 참조; עותק; העתק; نسخة; tembusan; สำเนา; a/c; kp; bcc; piilokopio;
         hemlig kopia; blindkopie; с копия до; kopie pro
         """,
     "subject": """
         subject; aihe; otsikko; ämne; rubrik; betreff; objet; sujet; oggetto; asunto; assunto; onderwerp; emne;
         temat; předmět; predmet; tárgy; тема; konu; subiect; subiectul; naslov; teema; temats; tema; θέμα;
-        относно; naslov poruke; 件名; 主题; 主題; 主旨; 标题; 제목; נושא; הנדון; الموضوع; chủ đề; tiêu đề;
+        относно; naslov poruke; 件名; 主题; 主題; 主旨; 标题; 제목; נושא; הנדון; الموضوع; chủ đề; tiêu đề; zadeva; tēma;
         perihal; subjek; เรื่อง; assumpte; gaia; efni
         """,
     "other": """
@@ -64,8 +64,8 @@ FORWARDED = tuple(
     reencaminhad; inoltrat; doorgestuurd; videresend; vidaresend; przekazan; przekazywan; przesłana dalej;
     przesłanej dalej; přeposlan; přeposílan; preposlan; preposielan; továbbított; переслан; пересыла; пересила;
     переадрес; перенаправлен; iletilen; iletilmiş; ileti başlangıcı; yönlendiril; redirecționat; redirectionat;
-    proslijeđen; prosleđen; prosledjen; posredovan; edastatud; pārsūtīt; persiųst; προωθημέν; προωθούμεν;
-    препратен; прослеђен; áframsent; framsent; 転送; 转发; 轉寄; 轉發; 전달; הועבר; מועבר; معاد توجيه; محولة;
+    proslijeđen; prosleđen; prosledjen; posredovan; edastatud; pārsūtīt; persiųst; persiunč; προωθημέν; προωθούμεν;
+    препратен; прослеђен; áframsen; framsent; 転送; 转发; 轉寄; 轉發; 전달; הועבר; מועבר; معاد توجيه; محولة;
     تمت إعادة; chuyển tiếp; diteruskan; ส่งต่อ; reenviat; berbidali
     """)
 )
@@ -73,7 +73,7 @@ FORWARDED = tuple(
 # "-----Original Message-----" and its like, without the dashes.
 ORIGINAL = frozenset(
     _listed("""
-    original message; original email; original e-mail; original mail; original appointment; reply message;
+    original message; replied message; original email; original e-mail; original mail; original appointment; reply message;
     alkuperäinen viesti; alkuperäinen tapaaminen; alkuperäinen sähköposti; vastattu viesti;
     ursprungligt meddelande; ursprungligt mejl; originalmeddelande; ursprunglig mötesförfrågan;
     ursprüngliche nachricht; originalnachricht; original-nachricht; ursprünglicher termin; originele bericht;
@@ -86,7 +86,7 @@ ORIGINAL = frozenset(
     orijinal mesaj; özgün ileti; orijinal ileti; mesaj original; mesajul original; izvorna poruka;
     originalna poruka; izvirno sporočilo; algsõnum; algne kiri; oriģinālais ziņojums; sākotnējais ziņojums;
     pirminis laiškas; originalus pranešimas; αρχικό μήνυμα; оригинално съобщение; оригинална порука;
-    upphafleg skilaboð; 元のメッセージ; 元のメール; オリジナルメッセージ; 原始邮件; 原始郵件; 原邮件; 邮件原件;
+    upphafleg skilaboð; 元のメッセージ; 元のメール; オリジナルメッセージ; 原始邮件; 原始郵件; 原邮件; 邮件原件; 回复的原邮件;
     원본 메시지; 원본 메일; הודעה מקורית; الرسالة الأصلية; thư gốc; tin nhắn gốc; pesan asli; ข้อความต้นฉบับ;
     missatge original; jatorrizko mezua
     """)
@@ -103,7 +103,8 @@ WROTE = tuple(
     je napisao; je napisala; je napisao/la; napisao je; napisala je; je napisal; je napisal/-a; piše; написа;
     је написао; је написала; skrifaði; のメール; 書きました; 写道; 寫道; 写到; 님이 작성; 작성; כתב; כתבה;
     כתב/ה; كتب; đã viết; viết; menulis; va escriure; ha escrit; idatzi zuen; เขียนว่า; เขียน;
-    ha scritto lo seguente; responded; vastasi; answered
+    ha scritto lo seguente; responded; vastasi; answered; folgendes geschrieben; geschrieben; missatge de;
+    napisana przez; napisal; napisala; napisao; писали; מאת; كتابة ما يلي; نوشت; ने लिखा; sinulat ni
     """)
 )
 
@@ -119,7 +120,7 @@ QUOTING = tuple(
 LEADS = frozenset(
     _listed("""
     on; le; am; den; il; in; el; em; op; dne; dnia; dňa; w; på; d; pada; vào; στις; dana; 於; 于; в; у; og; om;
-    a
+    a; missatge; wiadomość; בתאריך; في; در; noong; вы; kuupäev
     """)
 )
 WEEKDAYS = frozenset(
@@ -163,38 +164,42 @@ SENT_FROM = tuple(
     sent from nine; sent from canary; sent from aqua mail; sent from k-9; sent from thunderbird;
     sent from zoho; sent from hey; sent from superhuman; sent from missive; sent from galaxy;
     sent from android; sent from blackberry; sent from windows; sent from mobile; sent from em client;
-    sent with; sent via; sent using; get outlook for; get bluemail for; lähetetty iphone; lähetetty ipad;
+    sent from front; sent from inbox; sent from newton; sent from polymail; sent from boxer;
+    sent from cloudmagic; sent from mailbox; sent from whatsapp; sent from acompli; sent from edison;
+    sent from postbox; sent by iphone; sent on the go; sent on the move; on the go - sent from;
+    sent with; sent via; sent using; get outlook for; get bluemail for; get typeapp for; lähetetty iphone; lähetetty ipad;
     lähetetty mac; lähetetty samsung; lähetetty android; lähetetty outlook; lähetetty puhelime;
     lähetetty galaxy; lähetetty yahoo; lähetetty proton; lähetetty windows; lähetetty huawei; lähetetty nokia;
     lähetetty honor; lähetetty oneplus; lähetetty xiaomi; lähetetty mobiili; lähetetty matkapuhelim;
     lähetetty älypuhelim; lähetetty thunderbird; lähetetty laitteesta; lähetetty gmail; lähetetty sähköposti;
-    lähetetty kännykä; hanki outlook; lataa outlook; skickat från; skickades från; skickat via; skickat med;
-    sänt från; hämta outlook; skaffa outlook; von meinem; gesendet von; gesendet mit; gesendet mit der;
+    lähetetty kännykä; lähetetty minun; hanki outlook; lataa outlook; skickat från; skickades från; skickat via; skickat med;
+    sänt från; hämta outlook; skaffa outlook; von meinem; von samsung mobile; gesendet von; gesendet mit; gesendet mit der;
     diese nachricht wurde von meinem; holen sie sich outlook; outlook für; envoyé de mon; envoyé depuis;
-    envoyé à partir; envoyé d'; envoyé avec; télécharger outlook; obtenez outlook; obtenir outlook;
-    enviado desde; enviado do; enviado a partir; enviado de; enviado com; enviado dende; obtener outlook;
-    obter o outlook; inviato da; inviato dal; ottieni outlook; scarica outlook; verstuurd vanaf;
+    envoyé à partir; envoyé d'; envoyé avec; provenance : courrier; télécharger outlook; obtenez outlook; obtenir outlook;
+    enviado desde; enviado do; enviado a partir; enviado de; enviado com; enviado via; enviado dende; obtener outlook;
+    obter o outlook; inviato da; inviato dal; ottieni outlook; scarica outlook; verstuurd vanaf; verzonden vanuit;
     verzonden vanaf; verzonden met; verstuurd met; outlook voor; verzonden via; download outlook; sendt fra;
     sendt med; hent outlook; få outlook; wysłane z; wysłano z; pobierz outlook; odesláno z; odesláno pomocí;
     odoslané z; získat outlook; küldve; elküldve; отправлено с; отправлено из; отправлено через;
     скачать outlook; надіслано з; надіслано із; iphone'umdan gönderildi; gönderildi; trimis de pe; trimis din;
-    poslano s; poslano sa; poslano z; poslato sa; saadetud minu; saadetud iphone; nosūtīts no; išsiųsta iš;
+    poslano s; poslano sa; poslano z; poslato sa; saadetud minu; saadetud iphone; saadetud outlook; nosūtīts no; sūtīts no; išsiųsta iš;
     στάλθηκε από; изпратено от; iphoneから送信; ipadから送信; androidから送信; 从我的; 发自我的; 從我的;
-    發自我的; 来自我的; 나의 iphone; 내 iphone; نشלח מה; נשלח מ; أرسلت من; أُرسلت من; đã gửi từ; dikirim dari;
-    enviat des
+    發自我的; 来自我的; 发自 outlook; 나의 iphone; 내 iphone; نشלח מה; נשלח מ; أرسلت من; أُرسلت من; تم الإرسال من; đã gửi từ; dikirim dari;
+    enviat des; ส่งจาก
     """)
 )
 
 # Closings; the line is one of them, alone or with the name.
 CLOSINGS = tuple(
     _listed("""
-    ystävällisin terveisin; ystävällisesti; parhain terveisin; parhaat terveiset; lämpimin terveisin;
+    ystävällisin terveisin; ystävällisesti; parhain terveisin; parhaat terveiset; lämpimästi; kiitoksin; kiitollisena; syysterkuin;
     hyvin terveisin; kunnioittavasti; kunnioittaen; yhteistyöterveisin; aurinkoisin terveisin; syysterveisin;
     kesäterveisin; kevätterveisin; talviterveisin; joulutervehdyksin; toveriterveisin; terveisin; terveiset;
     terveisiä; terv; t; tv; yt; yst.terv; yst. terv; ystäv. terv; ystävällisin; terkuin; terkut;
     rakkain terveisin; iloisin terveisin; med vänlig hälsning; med vänliga hälsningar; vänliga hälsningar;
     vänlig hälsning; vänligen; hälsningar; hälsn; bästa hälsningar; mvh; m.v.h; vh; med vänlig hälsing;
-    varma hälsningar; allt gott; allt väl; kram; hälsar; med bästa hälsningar; best regards; kind regards;
+    varma hälsningar; allt gott; allt väl; kram; hälsar;
+    med bästa hälsningar; best regards; kind regards;
     warm regards; warmest regards; kindest regards; regards; best wishes; with best regards; many regards;
     with kind regards; rgds; br; kr; sincerely; sincerely yours; yours sincerely; yours truly;
     yours faithfully; respectfully; cheers; all the best; best; thanks and regards; thanks & regards;
@@ -205,12 +210,12 @@ CLOSINGS = tuple(
     saludos; un saludo; saludos cordiales; atentamente; cordialmente; atenciosamente;
     com os melhores cumprimentos; melhores cumprimentos; cumprimentos; abraços; att; cordiali saluti;
     distinti saluti; saluti; un saluto; met vriendelijke groet; met vriendelijke groeten; vriendelijke groet;
-    groet; groeten; mvg; hartelijke groet; med venlig hilsen; venlig hilsen; de bedste hilsner; bedste hilsner;
+    groet; groeten; groetjes; mvg; hartelijke groet; med venlig hilsen; venlig hilsen; de bedste hilsner; bedste hilsner;
     hilsen; kh; med vennlig hilsen; vennlig hilsen; beste hilsen; mange hilsener; mange hilsner; kærlig hilsen;
     pozdrawiam; z poważaniem; z powazaniem; z wyrazami szacunku; pozdrowienia; s pozdravem; s pozdravom;
     s úctou; pozdrav; lep pozdrav; lp; srdačan pozdrav; üdvözlettel; tisztelettel; üdv; с уважением;
     с наилучшими пожеланиями; з повагою; saygılarımla; iyi çalışmalar; cu stimă; cu respect; toate cele bune;
-    parimate soovidega; lugupidamisega; ar cieņu; pagarbiai; με εκτίμηση; φιλικά; поздрави; с уважение;
+    parimate soovidega; tervitades; lugupidamisega; ar cieņu; pagarbiai; με εκτίμηση; φιλικά; поздрави; с уважение;
     с поштовањем; bestu kveðjur; kær kveðja; kveðja; slán
     """)
 )

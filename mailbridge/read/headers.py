@@ -25,7 +25,7 @@ _REPLY = """
 """
 _FORWARD = """
     fw fwd vl vb wg tr i enc rv pd továbbítás ilt doorst videres přep înt trs prosl
-    пер пересл πρθ 转发 轉寄 転送 הועבר
+    tov pār преп пер пересл πρθ 转发 轉寄 転送 הועבר
 """
 _PREFIX = re.compile(
     rf"\s*(?:(?P<reply>{'|'.join(_REPLY.split())})|(?P<forward>{'|'.join(_FORWARD.split())}))"

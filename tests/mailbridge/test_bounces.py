@@ -30,7 +30,7 @@ def report(*blocks: str, subject: str = "Undeliverable: x") -> bytes:
         ),
         (
             "Final-Recipient: rfc822; a@example.org\nAction: delayed\nStatus: 4.4.1",
-            Bounced("a@example.org", False, "4.4.1"),
+            Bounced("a@example.org", False, "4.4.1", is_late=True),
         ),
         (
             "Final-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 4.4.7",
@@ -73,7 +73,7 @@ def test_delivered_is_no_bounce() -> None:
         ("<a@example.org>:\nSorry, no mailbox here by that name. (#5.1.1)", Bounced("a@example.org", True, "5.1.1")),
         (
             "Warning message only, will be retried\n\n<a@example.org>: connection timed out",
-            Bounced("a@example.org", False),
+            Bounced("a@example.org", False, is_late=True),
         ),
     ],
 )
@@ -104,3 +104,67 @@ def test_member_who_quotes_a_bounce_is_no_bounce() -> None:
 def test_a_long_report_of_nothing_is_read_quickly(text: bytes) -> None:
     raw = b"From: mailer-daemon@mx.example\nSubject: Undeliverable\n\n" + text
     assert cpu_s(lambda: read(raw)) < 0.3
+
+
+EXCHANGE = "Microsoft Outlook <postmaster@mx.example>"
+DAEMON = "Mail Delivery Subsystem <mailer-daemon@mx.example>"
+
+
+@pytest.mark.parametrize(
+    ("author", "subject", "text", "wanted"),
+    [
+        (
+            EXCHANGE,
+            "Ei voi toimittaa: x",
+            "a@example.org<mailto:a@example.org>\n'550 5.1.10 x'",
+            (True, "5.1.10", False),
+        ),
+        (EXCHANGE, "Kan inte levereras: x", "a@example.org (a@example.org)\n#550 5.1.1 x", (True, "5.1.1", False)),
+        (
+            EXCHANGE,
+            "Unzustellbar: x",
+            "a@example.org (a@example.org)\nDas Postfach ist voll.\n5.2.2",
+            (True, "5.2.2", False),
+        ),
+        (EXCHANGE, "Non remis : x", "a@example.org\n550 5.1.1", (True, "5.1.1", False)),
+        (EXCHANGE, "Toimitus viivästyi: x", "a@example.org\n\nToimitusta yritetään edelleen.", (False, "", True)),
+        (DAEMON, "Failure", "Your message to a@example.org has been blocked.\n\n550 5.7.1 no", (True, "5.7.1", False)),
+        (
+            "Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@mx.example>",
+            "Undeliverable: x",
+            "Your message to a@example.org couldn't be delivered.",
+            (True, "", False),
+        ),
+    ],
+)
+def test_recipient_that_a_server_names_in_its_own_way(
+    author: str, subject: str, text: str, wanted: tuple[bool, str, bool]
+) -> None:
+    head = f"From: {author}\nTo: b@lists.example\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n"
+    letter = read(f"{head}{text}\n\nb@lists.example\n".encode())
+    assert letter.bounced == (Bounced("a@example.org", *wanted),)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("550 5.1.1 no such user", Bounced("a@example.org", True, "5.1.1")),
+        ("452 4.2.2 full", Bounced("a@example.org", False, "4.2.2")),
+        ("Gmail will retry for 46 more hours.", Bounced("a@example.org", False, is_late=True)),
+    ],
+)
+def test_failed_recipient_of_a_header_with_the_reason_of_the_text(text: str, wanted: Bounced) -> None:
+    head = f"From: {DAEMON}\nSubject: x\nX-Failed-Recipients: a@example.org\n\n"
+    assert read(f"{head}To a@example.org:\n{text}\n".encode()).bounced == (wanted,)
+
+
+def test_what_was_said_is_more_than_an_undefined_status() -> None:
+    fields = (
+        "Final-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550-5.1.1 no"
+    )
+    assert read(report(fields)).bounced == (Bounced("a@example.org", True, "5.1.1"),)
+
+
+def test_who_passes_a_bounce_on_is_a_person() -> None:
+    head = "From: Anna <anna@example.org>\nSubject: VL: Undelivered Mail Returned to Sender\n\n"
+    assert not read(f"{head}Mitä tämä on?\n\n<a@example.org>: 550 5.1.1 unknown\n".encode()).is_bounce

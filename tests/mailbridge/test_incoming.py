@@ -503,7 +503,7 @@ def test_a_batch_is_one_transaction_in_which_a_refusal_undoes_only_itself(bridge
     put_in(bridge, mail("eve@example.com", message_id="<b@example.com>"), sender="eve@example.com")
     put_in(bridge, mail(message_id="<c@example.org>", in_reply_to="<a@example.org>"))
     put_in(bridge, mail(text="", message_id="<d@example.org>"))
-    begun = []
+    begun: list[object] = []
     event.listen(bridge.world.database.engine, "begin", begun.append)
     assert bridge.work_through() == 4
     assert len(begun) <= 2 + 4 + 1, "two to claim them, one look at each, one for all of them"

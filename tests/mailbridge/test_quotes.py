@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailbridge.quotes import folded_text, own_text, trim
+from mailbridge.quotes import folded_text, own_text, trim, trimmed
 from mailbridge.quotes.signatures import is_closing, is_device
 from tests.timing import cpu_s
 
@@ -90,6 +90,11 @@ SLOW = {
     "separators": "--\n" * 6_000,
     "announcements": "vastaan alle\n> a\n" * 2_000,
     "lists": "Näin:\n> a\n" * 2_000,
+    "ticket marks": "-- vastaa rivin yläpuolelle --\n" * 1_000,
+    "foreign fields": "Oza: a@b.c\nFrom: x\n" * 1_500,
+    "announced tables": "---- x ----\n| From | a@b.c |\n" * 700,
+    "greetings": "aina in in in in in terveisin x\n" * 1_500,
+    "times and names": "On 1.1.2026 10:00, Anna Ek, 10:00, Anna Ek:\n" * 700,
 }
 
 
@@ -122,6 +127,13 @@ def test_trimming_is_linear(name: str) -> None:
         "Verstuurd vanaf mijn iPhone",
         "Wysłane z iPhone'a",
         "iPhoneから送信",
+        "(Sent from my iPhone)",
+        "Sent from my iPhone, please excuse typos",
+        "Sent via the Samsung Galaxy S9, an AT&T smartphone",
+        "Sent from Yahoo Mail on Android",
+        "Hankige Outlook for iOS",
+        "Outlook for Android を入手",
+        "Lähetetty minun iPhonesta",
     ],
 )
 def test_device_lines_are_known(line: str) -> None:
@@ -134,6 +146,8 @@ def test_device_lines_are_known(line: str) -> None:
         "Lähetetty kutsu ei tullut perille.",
         "Sent from my desk, is much easier than my phone.",
         "Skickat har jag, men ingen svarade!",
+        "Outlook ei toimi, mutta Android toimii.",
+        "Sent from the office yesterday, arrived today.",
     ],
 )
 def test_sentences_are_no_device_lines(line: str) -> None:
@@ -155,6 +169,11 @@ def test_sentences_are_no_device_lines(line: str) -> None:
         "Vänliga hälsningar",
         "Best regards, Anna",
         "Viele Grüße",
+        "Kesäisin terveisin",
+        "Pääsiäisterveisin Matti",
+        "Soliga hälsningar",
+        "Med sommarhälsningar, Anna",
+        "Mit sonnigen Grüßen",
     ],
 )
 def test_closings_are_known(line: str) -> None:
@@ -163,7 +182,15 @@ def test_closings_are_known(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["t", "Terveiset Tampereelta", "Best of luck", "Hälsningar till alla som kom", "Regards the timeline"],
+    [
+        "t",
+        "Terveiset Tampereelta",
+        "Best of luck",
+        "Hälsningar till alla som kom",
+        "Regards the timeline",
+        "No wishes",
+        "Terveisin kirje",
+    ],
 )
 def test_sentences_are_no_closings(line: str) -> None:
     assert not is_closing(line)
@@ -173,3 +200,71 @@ def test_subject_of_a_forward_keeps_what_outlook_does_not_tell() -> None:
     text = "Tiedoksi\n\nFrom: Matti <m@example.org>\nSent: 4.3.2026\nTo: Anna\nSubject: x\n\nTeksti\n"
     assert [part.kind for part in trim(text)] == ["own", "quote"]
     assert [part.kind for part in trim(text, is_forward=True)] == ["own", "forward"]
+
+
+OWN = "Sopii hyvin.\n\n"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Am Montag, 2. März 2026, 9:05:11 MEZ hat Uwe Ek <u@example.org> Folgendes geschrieben:\n\nKommst du?\n",
+        "Uwe Ek <u@example.org> hat am 02.03.2026 09:05 geschrieben:\n> Kommst du?\n",
+        "Wiadomość napisana przez Ewa Ek <e@example.org> w dniu 2 mar 2026, o godz. 09:05:\n\n> Tak?\n",
+        "Missatge de Eva Ek <e@example.org> del dia dl., 2 de març 2026 a les 9:05:\n\n> Vens?\n",
+        "понедельник, 2 марта 2026 г. в 09:05:11 UTC+3, Eva Ek:\n> Да?\n",
+        "Oza vim 2.3.2026 9:05 Eva Ek <e@example.org> tul:\n> Ya?\n",
+        "* Eva Ek <e@example.org> [2026-03-02 09:05]:\n> Tuletko?\n",
+        "--------------------------------------------\nOn Mon, 3/2/26, Eva Ek <e@example.org> wrote:\n\nComing?\n",
+        "##- Please type your reply above this line -##\n\nYour ticket was opened.\n",
+        "-- Vastaa tämän rivin yläpuolelle --\nPyyntö 7\n",
+        "---- Svara ovanför den här raden ----\nÄrende 7\n",
+        "Reply above this line to comment.\n\nA comment.\n",
+        "---- Replied Message ----\n| From | Eva Ek<e@example.org> |\n| Date | 3/2/2026 09:05 |\n| To | Net |\nComing?\n",
+        "| From: | Eva Ek <e@example.org> |\n| Sent: | 2 March 2026 |\n| Subject: | Meeting |\n\nComing?\n",
+        '------ Original Message ------\nFrom "Eva Ek" <e@example.org>\nTo net@example.org\nDate 2.3.2026\n\nComing?\n',
+        "---- Oza vim ----\nOza: Eva Ek <e@example.org>\nVim: 2.3.2026\nTul: Net\n\nYa?\n",
+        "—\nReply to this email directly, or unsubscribe.\n",
+    ],
+)
+def test_what_programs_put_below_an_answer_is_folded(below: str) -> None:
+    assert own_text(trim(OWN + below)).strip() == OWN.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Replies should stand above this line of trees.\n\nYes.",
+        "Don't write below this line of the form, the office does.\n\nYes.",
+        "Osallistujat 4.3.2026 klo 9.12:\nAnna <anna@example.org>\nMatti <matti@example.org>\n\nKiitos",
+        "The meeting of 4.3.2026 at 9:12 is for members <info@example.org>:\n\nWelcome there.",
+        "Name: Anna\nEmail: anna@example.org\nPhone: 123\n\nPlease fill it in.",
+    ],
+)
+def test_prose_that_looks_like_it_stays(text: str) -> None:
+    assert own_text(trim(text)) == text
+
+
+def test_prose_above_a_line_in_an_unknown_language_stays() -> None:
+    text = "Nähdään 12.5.\nOza vim 2.3.2026 9:05 Eva Ek <e@example.org> tul:\n> Ya?\n"
+    assert own_text(trim(text)) == "Nähdään 12.5.\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '-------- Пересылаемое сообщение --------\n02.03.2026, 09:05, "Eva Ek" <e@example.org>:\n\nТекст\n',
+        "----- Forwarded message from Eva Ek <e@example.org> -----\n\nText\n",
+        '------ Forwarded Message ------\nFrom "Eva Ek" <e@example.org>\nTo net@example.org\nDate 2.3.2026\n\nText\n',
+        "> Oza vim:\n>\n> From: Eva Ek <e@example.org>\n> Date: 2.3.2026\n> Subject: x\n>\n> Text\n",
+        "Oza: Eva Ek <e@example.org>\nVim: 2.3.2026 9:05\nTul: Net <net@example.org>\n\nText\n",
+        "---- Fwd ----\nX-Filter: ok\nFrom: Eva Ek <e@example.org>\nDate: 2.3.2026\nSubject: x\n\nText\n",
+        "**From:** Eva Ek <e@example.org>\n**Date:** Monday\n**To:** Net <net@example.org>\n**Subject:** x\n\nText\n",
+        "Frá: Eva Ek <e@example.org>\nDagsetning: 2.3.2026 9:05\nTil: Net\nEfni: x\n\nText\n",
+    ],
+)
+@pytest.mark.parametrize("comment", ["", "Tiedoksi.\n\n"])
+def test_sender_of_a_mail_passed_on_is_found(text: str, comment: str) -> None:
+    sender = trimmed(comment + text, is_forward=True).sender
+    assert sender is not None
+    assert sender.address == "e@example.org"
