@@ -129,7 +129,7 @@ def _last_hour(now: datetime, time_zone: str) -> datetime:
 def _due(db: Db, now: datetime, limit: int) -> Sequence[AnyRow]:
     """Locked, so that another worker takes the next ones; a post may be owed to them meanwhile (hence `key_share`).
 
-    Who has no address now keeps what is new until they have one.
+    Who has no address now, or one from which mail comes back, keeps what is new until they have one.
     """
     return db.execute(
         select(
@@ -142,7 +142,7 @@ def _due(db: Db, now: datetime, limit: int) -> Sequence[AnyRow]:
             Member.away_until,
             Address.address,
         )
-        .outerjoin(Address, and_(Address.member_id == Member.id, Address.gets_mail))
+        .outerjoin(Address, and_(Address.member_id == Member.id, Address.gets_mail, Address.paused_at.is_(None)))
         .where(Member.digest_due_at <= now)
         .order_by(Member.digest_due_at, Member.id)
         .limit(limit)

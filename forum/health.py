@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, type_coerce
 
-from forum import outbox
+from forum import bounces, outbox
 from forum.db import Db
 from forum.tables import Inbox, Mail, Outbox, UtcDateTime
 
@@ -27,6 +27,7 @@ class Health:
     outbox: Waiting
     last_in: datetime | None
     last_out: datetime | None
+    is_flooded: bool
 
     @property
     def wrong(self) -> list[str]:
@@ -36,12 +37,13 @@ class Health:
             (self.inbox.troubled > 0, f"{self.inbox.troubled} incoming mails could not be worked through."),
             (self.inbox.oldest_s > limit, f"Incoming mail has waited for {self.inbox.oldest_s} seconds."),
             (self.outbox.oldest_s > limit, f"Outgoing mail has waited for {self.outbox.oldest_s} seconds."),
+            (self.is_flooded, "Mail to more than a third of all addresses comes back, so none is paused for it."),
         ]
         return [sentence for is_so, sentence in found if is_so]
 
 
 def look(db: Db, now: datetime) -> Health:
-    return Health(_incoming(db, now), _outgoing(db, now), _last_in(db), _last_out(db))
+    return Health(_incoming(db, now), _outgoing(db, now), _last_in(db), _last_out(db), bounces.is_flood(db, now))
 
 
 def _incoming(db: Db, now: datetime) -> Waiting:

@@ -27,11 +27,12 @@ def count_wanting(db: Db, network_id: int, now: datetime, thread_id: int | None 
 
 def _wanting(network_id: int, thread_id: int | None, author_id: int | None, now: datetime) -> AnySelect:
     """A thread followed wins over the network's mode, a muted one too; who is away gets a digest of both afterwards; the
-    author needs no copy."""
+    author needs no copy. Nobody is owed what would come back."""
     away = select(Member.id).where(Member.away_from <= now, Member.away_until > now)
+    reached = and_(Address.member_id == Membership.member_id, Address.gets_mail, Address.paused_at.is_(None))
     return (
         select(Membership.member_id)
-        .join(Address, and_(Address.member_id == Membership.member_id, Address.gets_mail))
+        .join(Address, reached)
         .outerjoin(_told, and_(_told.thread_id == thread_id, _told.member_id == Membership.member_id))
         .where(
             Membership.network_id == network_id,
@@ -59,7 +60,11 @@ class Deliveries:
 
 
 def deliveries(db: Db, post: Post) -> Deliveries:
-    """Who got this post how: by the outbox where a mail was owed, by their settings where none was."""
+    """Who got this post how: by the outbox where a mail was owed, by their settings where none was.
+
+    Whose address was paused by then was owed none, and nothing came back: they read it on the web, or in the digest that
+    waits for them.
+    """
     state = case(
         (Membership.member_id == post.author_id, "author"),
         (Outbox.outcome == "sent", "sent"),

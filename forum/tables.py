@@ -117,7 +117,13 @@ class Address(Table):
     folded: Mapped[str] = mapped_column(unique=True)
     gets_mail: Mapped[bool] = mapped_column(default=False)
     confirmed_at: Mapped[datetime | None]
+    bounce_points: Mapped[int] = mapped_column(default=0, server_default="0")
+    bounce_status: Mapped[str | None]  # the worst one of the day of `bounced_at`
+    bounced_at: Mapped[datetime | None]  # the last one that counted
+    probed_at: Mapped[datetime | None]  # while it is waited for whether the probe comes back
+    paused_at: Mapped[datetime | None]  # since then no posts and digests go there
     __table_args__ = (
+        _index_of_some("ix_addresses_bounced_at", "bounced_at", where="bounced_at IS NOT NULL"),
         Index(
             "ix_addresses_getting_mail",
             "member_id",

@@ -4,13 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from forum import absence, folding, i18n, language, members, memberships, networks, posts, subscriptions, threads
+from forum import (
+    absence,
+    bounces,
+    folding,
+    i18n,
+    language,
+    members,
+    memberships,
+    networks,
+    posts,
+    subscriptions,
+    threads,
+)
 from forum.attachments import Upload
 from forum.db import Db
 from forum.errors import AddressNotFound
 from forum.tables import Inbox, Outbox
 from forum.text import excerpt, one_line
 from forum.world import World
+from mailbridge import complaints
 from mailbridge.addresses import Addresses
 from mailbridge.case import Case, Fate, identity
 from mailbridge.decide import (
@@ -56,7 +69,7 @@ class Hands:
             case Ignore(because):
                 return case.ends("ignored", because)
             case NoteBounce(outbox_id):
-                return case.ends("bounce", _note_bounce(db, case.letter, outbox_id))
+                return case.ends("bounce", self._note_bounce(db, case.letter, outbox_id))
             case Confirm(inbox_id, chosen):
                 confirm(db, inbox_id, self._world.clock(), chosen)
                 return case.ends("command", f"confirmed mail {inbox_id}")
@@ -181,17 +194,26 @@ class Hands:
         absence.go_away(db, case.author, first, last, now)
         self._voice.done(db, case, "away", days=i18n.days(first, last, case.author.language))
 
+    def _note_bounce(self, db: Db, letter: Letter, outbox_id: int | None) -> str:
+        """VERP tells which mail; what the bounce says tells how badly. A delay is no bounce, and a complaint even less."""
+        tokens, now = self._world.tokens, self._world.clock()
+        if letter.complaint:
+            return complaints.note(db, letter, outbox_id, self._addresses, tokens, now)
+        whom = ", ".join(bounced.address for bounced in letter.bounced) or "unknown address"
+        if letter.bounced and all(bounced.is_late for bounced in letter.bounced):
+            return f"delayed: {whom}"
+        row = db.get(Outbox, outbox_id) if outbox_id else None
+        if row is not None and row.outcome not in ("bounced", "refused"):  # the same one may come twice
+            row.outcome, row.answer = "bounced", one_line(letter.subject, 200)
+            bounces.note(db, row.id, _status(letter), now, tokens)
+        return f"bounced: {whom}"
 
-def _note_bounce(db: Db, letter: Letter, outbox_id: int | None) -> str:
-    """VERP tells which mail; what the bounce says tells how badly. A delay is no bounce, and a complaint even less."""
-    if letter.complaint:
-        return "a complaint"
-    permanent = any(bounced.permanent for bounced in letter.bounced) or not letter.bounced
-    row = db.get(Outbox, outbox_id) if outbox_id else None
-    if row is not None and permanent:
-        row.outcome, row.answer = "bounced", one_line(letter.subject, 200)
-    whom = ", ".join(bounced.address for bounced in letter.bounced) or "unknown address"
-    return f"{'bounced' if permanent else 'delayed'}: {whom}"
+
+def _status(letter: Letter) -> str:
+    """A mail of ours has one recipient: the first one that it names for good."""
+    final = [bounced for bounced in letter.bounced if not bounced.is_late]
+    said = final[0].status if final else ""
+    return said if said[:1] in ("4", "5") else "4.0.0" if final and not final[0].permanent else "5.0.0"
 
 
 def _sent_at(letter: Letter, received_at: datetime) -> datetime:

@@ -35,11 +35,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bounced:
-    """An address a mail did not reach. `status` is the enhanced status code (RFC 3463), "" when none was given."""
+    """An address a mail did not reach. `status` is the enhanced status code (RFC 3463), "" when none was given; `is_late`
+    when the server goes on trying."""
 
     address: str
     permanent: bool
     status: str = ""
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Letter:
     bounced: tuple[Bounced, ...] = ()
     is_bounce: bool = False
     complaint: bool = False  # ARF, RFC 5965
+    complained_of: tuple[str, ...] = ()  # envelope senders and links for stopping, of the mail that it is about
     calendar_method: str = (
         ""  # of a calendar part, in capitals (RFC 5546): "REPLY", "REQUEST"...; "" when there is none
     )

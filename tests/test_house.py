@@ -28,6 +28,7 @@ PURE = {
     "mailbridge.quotes",
     "mailbridge.read",
     "mailbridge.bounces",
+    "mailbridge.feedback",
     "mailbridge.auto",
     "mailbridge.alignment",
     "mailbridge.arrival",

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from forum import i18n, members, memberships
 from forum.tables import Organisation
 from forum.web import absence, page
+from forum.web.bounces import paused_address
 from forum.web.visit import Visit
 
 NEAR = ("Europe/Helsinki", "Europe/Mariehamn", "Europe/Stockholm", "Europe/Oslo", "Europe/Tallinn", "UTC")
@@ -23,6 +24,7 @@ def show_me(visit: Visit) -> Response:
         networks=i18n.by_name(memberships.of_member(visit.db, member.id)),
         modes=memberships.MODES,
         absence=absence.said(visit),
+        paused_address=paused_address(visit),
         near=NEAR,
         far=sorted(
             zone for zone in available_timezones() if "/" in zone and zone not in NEAR and not zone.startswith("Etc/")

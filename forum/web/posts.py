@@ -12,6 +12,7 @@ from forum.db import AnyRow
 from forum.errors import NotFound, PostNotFound
 from forum.tables import Attachment, Membership, Network, Thread
 from forum.web import page
+from forum.web.bounces import paused_address
 from forum.web.paths import page_of, post_path
 from forum.web.visit import Visit
 
@@ -38,6 +39,7 @@ def show_deliveries(visit: Visit) -> Response:
         mode=membership and membership.mode,
         fate=visit.member and outbox.fate_of(visit.db, row.id, visit.member.id),
         is_author=visit.member is not None and visit.member.id == row.author_id,
+        paused_address=paused_address(visit, row.sent_at),
     )
 
 

@@ -1,6 +1,6 @@
 """Bytes -> Letter. Pure: no database, no network, no clock; nothing in a mail makes it raise."""
 
-from mailbridge import auto, bounces
+from mailbridge import auto, bounces, feedback
 from mailbridge.letter import Letter, Person
 from mailbridge.quotes import trimmed
 from mailbridge.quotes.footers import markers_in
@@ -43,6 +43,7 @@ def read(raw: bytes) -> Letter:
         bounced=report.bounced,
         is_bounce=report.is_bounce,
         complaint=report.is_complaint,
+        complained_of=feedback.complained_of(mail) if report.is_complaint else (),
         calendar_method=calendar.method(mail),
         markers=markers_in(trim.quoted),
     )

@@ -1,4 +1,4 @@
-"""Receipts for who wants them, absences, and a count of changes in threads."""
+"""Receipts for who wants them, absences, a count of changes in threads, and of bounces at addresses."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,4 +25,21 @@ def upgrade() -> None:
     op.add_column(
         "threads",
         sa.Column("changes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+    )
+    op.add_column(
+        "addresses",
+        sa.Column(
+            "bounce_points", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+    )
+    op.add_column("addresses", sa.Column("bounce_status", sa.String(), nullable=True))
+    for name in ("bounced_at", "probed_at", "paused_at"):
+        op.add_column("addresses", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_addresses_bounced_at",
+        "addresses",
+        ["bounced_at"],
+        unique=False,
+        sqlite_where=sa.text("bounced_at IS NOT NULL"),
+        postgresql_where=sa.text("bounced_at IS NOT NULL"),
     )
