@@ -4,43 +4,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, insert, literal, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from forum.db import AnySelect, Db
-from forum.tables import Address, Member, Membership, Outbox, Post, Subscription, UtcDateTime
+from forum.tables import Address, Member, Membership, Number, Outbox, Post, Subscription, UtcDateTime
 
-_told = aliased(Subscription)  # made once: an alias costs more to build than the query to run
+_told = aliased(Subscription)  # made once, as the statements below: building costs more than running
 
 
 def owe_post(db: Db, post: Post, now: datetime) -> None:
     """One row for everyone who wants this post by mail, in one statement whatever their number."""
-    wanting = _wanting(post.network_id, post.thread_id, post.author_id, now)
-    owed = wanting.add_columns(literal(post.id), literal(now, UtcDateTime()))
-    db.execute(insert(Outbox).from_select(["member_id", "post_id", "due_at"], owed, include_defaults=False))
+    db.flush()
+    owed = {"network": post.network_id, "thread": post.thread_id, "author": post.author_id, "post": post.id, "now": now}
+    db.connection().execute(_OWED, owed)
 
 
 def count_wanting(db: Db, network_id: int, now: datetime, thread_id: int | None = None) -> int:
     """To how many a post would go: what the form says before it is sent. `thread_id` is None for a new thread."""
-    return db.scalar(select(func.count()).select_from(_wanting(network_id, thread_id, None, now).subquery())) or 0
+    asked = {"network": network_id, "thread": thread_id, "author": None, "now": now}
+    return db.scalar(_COUNTED, asked) or 0
 
 
-def _wanting(network_id: int, thread_id: int | None, author_id: int | None, now: datetime) -> AnySelect:
+def _wanting() -> AnySelect:
     """A thread followed wins over the network's mode, a muted one too; who is away gets a digest of both afterwards; the
     author needs no copy. Nobody is owed what would come back."""
-    away = select(Member.id).where(Member.away_from <= now, Member.away_until > now)
+    away = select(Member.id).where(Member.away_from <= _now, Member.away_until > _now)
     reached = and_(Address.member_id == Membership.member_id, Address.gets_mail, Address.paused_at.is_(None))
     return (
         select(Membership.member_id)
         .join(Address, reached)
-        .outerjoin(_told, and_(_told.thread_id == thread_id, _told.member_id == Membership.member_id))
+        .outerjoin(_told, and_(_told.thread_id == _thread, _told.member_id == Membership.member_id))
         .where(
-            Membership.network_id == network_id,
-            Membership.member_id != author_id,
+            Membership.network_id == bindparam("network", type_=Number),
+            Membership.member_id.is_distinct_from(bindparam("author", type_=Number)),
             Membership.member_id.not_in(away),
             or_(_told.muted.is_(False), and_(Membership.mode == "each", _told.muted.is_(None))),
         )
     )
+
+
+_now, _thread = bindparam("now", type_=UtcDateTime()), bindparam("thread", type_=Number)
+_OWED = insert(Outbox).from_select(
+    ["member_id", "post_id", "due_at"],
+    _wanting().add_columns(bindparam("post", type_=Number), _now),
+    include_defaults=False,
+)
+_COUNTED = select(func.count()).select_from(_wanting().subquery())
 
 
 @dataclass(frozen=True)
