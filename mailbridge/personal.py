@@ -4,10 +4,10 @@ import re
 
 from forum.tokens import Tokens
 
-_LINKS = {"c": "change", "u": "unsubscribe", "held": "held"}
+_LINKS = {"c": "change", "u": "unsubscribe", "r": "resume", "held": "held"}
 _ADDRESSES = {"r": "reply", "a": "held"}
 # Mail gateways write "%2F" where they put our address into one of their own.
-_LINK = re.compile(r"(?P<slash>/|%2F)(?P<page>c|u|held)(?P=slash)(?P<token>[a-z2-7]{16,80})", re.I)
+_LINK = re.compile(r"(?P<slash>/|%2F)(?P<page>c|u|r|held)(?P=slash)(?P<token>[a-z2-7]{16,80})", re.I)
 _ADDRESS = re.compile(r"\+(?P<word>[ra])\.(?P<token>[a-z2-7]{16,80})@", re.I)
 
 

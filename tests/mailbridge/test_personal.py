@@ -22,6 +22,7 @@ CHANGE, STOP, HELD = TOKENS.make("change", 300, 7), TOKENS.make("unsubscribe", 7
         (f"> https://forum.example.org/c/{CHANGE}\n> ja", "> https://forum.example.org/c/…\n> ja"),
         (f"<http://x/u/{STOP}> http://x/held/{HELD.upper()}", "<http://x/u/…> http://x/held/…"),
         (f"https://safe.example/?url=https%3A%2F%2Fx%2Fc%2F{CHANGE}&x=1", "https://safe.example/?url=https%3A%2F%2Fx%2Fc%2F…&x=1"),
+        (f"http://x/r/{TOKENS.make('resume', 3)}", "http://x/r/…"),
         (f"To: {ADDRESSES.reply('viestijat', 7, 300)}", "To: viestijat@lists.example.org"),
         (f"<{ADDRESSES.answer('viestijat', 5)}>", "<viestijat@lists.example.org>"),
         (f"http://x/c/{STOP}", f"http://x/c/{STOP}"),
