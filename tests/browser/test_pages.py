@@ -39,14 +39,20 @@ class Site:
         thread = f"/n/viestijat/{self.post.thread_id}-hiljainen-tieto"
         mail = "/dev/mail/anna@example.org"
         stop = self.world.tokens.make("unsubscribe", self.network.id, 1)
-        change = self.world.tokens.make("change", 2, 1)
+        change, resume = self.world.tokens.make("change", 2, 1), self.world.tokens.make("resume", 1)
         return [
             "/", "/networks?q=nothing", "/networks?kind=theme", "/n/viestijat", "/n/viestijat/new", "/n/nowhere",
             thread, f"{thread}?reply=1#reply", f"{thread}?after=50", "/p/1/mails",
-            "/p/2/whole", "/p/2/change", f"/c/{change}", "/me", "/desk/mail", "/sign-in",
+            "/p/2/whole", "/p/2/change", f"/c/{change}", f"/r/{resume}", "/me", "/desk/mail", "/sign-in",
             "/sign-in/code?address=a@example.org", f"/u/{stop}", "/dev/mail", mail, f"{mail}/1.eml",
             f"{mail}/1.eml?show=html", f"{mail}/1.eml?show=headers", "/dev/sign-in/1",
         ]  # fmt: skip
+
+    @property
+    def pages_of_visitors(self) -> list[str]:
+        """Those that are the same for all are looked at once; of those that ask to sign in, one."""
+        told_to_sign_in = ("/n/viestijat/new", "/p/2/change", "/desk/mail")
+        return [path for path in self.pages if not path.startswith(("/dev", *told_to_sign_in)) and "?reply" not in path]
 
     def signed_in(self, browser: Browser, **more: object) -> BrowserContext:
         context = browser.new_context(base_url=self.url, **more)  # type: ignore[arg-type]
@@ -86,7 +92,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_is_accessible(site: Site, chromium: Browser, language: str, scheme: str, width: int) -> None:
     look = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "locale": language}
-    for context in (chromium.new_context(base_url=site.url, **look), site.signed_in(chromium, **look)):  # type: ignore[arg-type]
+    visitor, member = chromium.new_context(base_url=site.url, **look), site.signed_in(chromium, **look)  # type: ignore[arg-type]
+    for context, paths in ((visitor, site.pages_of_visitors), (member, site.pages)):
         page = context.new_page()
         wrong: list[str] = []
         page.on("pageerror", partial(_note, wrong))
@@ -94,7 +101,7 @@ def test_every_page_is_accessible(site: Site, chromium: Browser, language: str, 
         if page.locator("#time_zone").count():
             page.select_option("select#language", language)
             page.locator("section[aria-labelledby=language-heading] button").click()
-        for path in site.pages:
+        for path in paths:
             page.goto(path)
             found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
             assert not found, (path, [(rule["id"], rule["nodes"][0]["html"]) for rule in found])
