@@ -39,8 +39,6 @@ def said(letter: Letter) -> Said | None:
         lines = [letter.topic]
     if not lines or len(lines) > 1 + _BELOW or not all(_is_of_a_name(line) for line in lines[1:]):
         return None
-    if any(line[0].islower() for line in lines[1:2]):  # “Leave / the door open”
-        return None
     name = _NAMES.get(_bare(lines[0])) or _of_an_absence(lines[0])
     return Said(name, lines[0]) if name else None
 
@@ -57,8 +55,18 @@ def own_words(letter: Letter) -> str:
 
 
 def _is_of_a_name(line: str) -> bool:
-    """“Terveisin Anna Virtanen, viestintäpäällikkö”: few words and no sentence."""
-    return len(line) <= 80 and len(line.split()) <= 6 and line[-1] not in "?!:" and not re.search(r"\w\w\.\s", line)
+    """“Terveisin Anna Virtanen”, “kiitos!”: few words and no sentence, nor the rest of one (“Leave / the door open”).
+
+    In doubt it is a command, since its writer is told: a “mute, thanks” that goes to everyone cannot be taken back.
+    """
+    words = len(line.split())
+    is_sentence = line[-1] in "?:" or (line[-1] == "!" and words > 2) or re.search(r"\w\w\.\s", line)
+    return len(line) <= 80 and words <= (2 if _is_plain(line) else 6) and not is_sentence
+
+
+def _is_plain(line: str) -> bool:
+    """Without a capital or a digit: no name stands in it, nor a telephone number."""
+    return line.islower() and not re.search(r"\d|@", line)
 
 
 def _bare(line: str) -> str:

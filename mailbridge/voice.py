@@ -33,7 +33,7 @@ class Voice:
         self._world, self._addresses = world, addresses
 
     def refuse(self, db: Db, case: Case, refusal: Refusal) -> Fate:
-        """One mail to the sender, unless a machine wrote or they were told today.
+        """One mail to the sender, unless a machine wrote or enough has been said for a day.
 
         What a stranger wants told to a third party does not travel on by us: without a proof nothing of theirs is quoted.
         """
