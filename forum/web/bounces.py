@@ -46,8 +46,8 @@ def _page(visit: Visit, address: Address, member: Member) -> Response:
 
 
 def _meant(visit: Visit) -> tuple[Address, Member]:
-    numbers = visit.world.tokens.read("resume", visit.word("token"))
-    address = visit.db.get(Address, numbers[0]) if numbers and len(numbers) == 1 else None
+    [address_id] = visit.linked("resume", 1)
+    address = visit.db.get(Address, address_id)
     if address is None:
         raise LinkNotValid
     return address, visit.db.get_one(Member, address.member_id)

@@ -14,7 +14,8 @@ from forum.web.visit import Visit
 
 
 def show_held(visit: Visit) -> Response:
-    row = visit.db.get(Inbox, _inbox_id(visit))
+    [inbox_id] = visit.linked("held", 1)
+    row = visit.db.get(Inbox, inbox_id)
     if row is None:
         raise LinkNotValid
     mail = visit.db.get_one(Mail, row.mail_id)
@@ -35,18 +36,11 @@ def show_held(visit: Visit) -> Response:
 
 def confirm(visit: Visit) -> Response:
     """The bridge works the mail through again, now as the member's own, in a transaction of its own."""
-    inbox_id = _inbox_id(visit)
+    [inbox_id] = visit.linked("held", 1)
     if visit.site.confirm_held is None:
         raise LinkNotValid
     visit.site.confirm_held(inbox_id)
     return page.redirect(visit.request.url.path)
-
-
-def _inbox_id(visit: Visit) -> int:
-    numbers = visit.world.tokens.read("held", visit.word("token"))
-    if not numbers or len(numbers) != 1:
-        raise LinkNotValid
-    return numbers[0]
 
 
 def _subject(raw: bytes) -> str:

@@ -48,9 +48,7 @@ def _changeable(visit: Visit) -> Post:
 
 
 def _meant(visit: Visit) -> tuple[Post, Member]:
-    numbers = visit.world.tokens.read("change", visit.word("token"))
-    if not numbers or len(numbers) != 2:
-        raise LinkNotValid
+    numbers = visit.linked("change", 2)
     post, member = visit.db.get(Post, numbers[0]), visit.db.get(Member, numbers[1])
     if post is None or member is None:
         raise LinkNotValid

@@ -36,9 +36,7 @@ def unsubscribe(visit: Visit) -> Response:
 
 
 def _meant(visit: Visit) -> tuple[Network, Member, Membership | None]:
-    numbers = visit.world.tokens.read("unsubscribe", visit.word("token"))
-    if not numbers or len(numbers) != 2:
-        raise LinkNotValid
+    numbers = visit.linked("unsubscribe", 2)
     network, member = visit.db.get(Network, numbers[0]), visit.db.get(Member, numbers[1])
     if network is None or member is None:
         raise LinkNotValid

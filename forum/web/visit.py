@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from forum.attachments import Upload
 from forum.db import Db
-from forum.errors import NotSignedIn, Refusal
+from forum.errors import LinkNotValid, NotSignedIn, Refusal
 from forum.i18n import moment, short_moment, translations
 from forum.members import LANGUAGES
 from forum.tables import Member
@@ -95,6 +95,13 @@ class Visit:
     def word(self, name: str) -> str:
         """A word in the path."""
         return storable(str(self.request.path_params[name]))
+
+    def linked(self, purpose: str, count: int) -> tuple[int, ...]:
+        """The numbers in the path's token. Raises LinkNotValid unless we made it for this purpose, with so many."""
+        numbers = self.world.tokens.read(purpose, self.word("token"))
+        if not numbers or len(numbers) != count:
+            raise LinkNotValid
+        return numbers
 
     def asked(self, name: str) -> str:
         """What the query says, as text that a database takes."""
