@@ -44,6 +44,10 @@ def pem(key: RSAPrivateKey | None = None) -> bytes:
     return (key or rsa_key()).private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
+def ed25519_pem() -> bytes:
+    return ed25519_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def signed(
     raw: bytes = MAIL, domain: str = "example.org", selector: str = "s1", *, simple: bool = False, length: bool = False,
     headers: list[bytes] | None = None, key: RSAPrivateKey | None = None,
