@@ -44,8 +44,14 @@ class Head:
     """`trouble` says why two programs might read this head differently; only where it is "" can anything be proved."""
 
     fields: tuple[Field, ...]
-    body: bytes
+    whole: bytes
+    begin: int  # of the body
     trouble: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """Copied for who wants it: that is few, and a mail may be large."""
+        return self.whole[self.begin :]
 
     def named(self, *names: str) -> list[Field]:
         return [field for field in self.fields if field.name in names]
@@ -73,11 +79,11 @@ def split(raw: bytes) -> Head:
     if raw.startswith(b"From "):  # the first line of an mbox
         raw = raw.partition(b"\n")[2]
     blank = _BLANK_LINE.search(raw, 0, HEAD_BYTES)
-    head, body = (raw[: blank.start()], raw[blank.end() :]) if blank else (raw[:HEAD_BYTES], raw[HEAD_BYTES:])
+    head, begin = (raw[: blank.start()], blank.end()) if blank else (raw[:HEAD_BYTES], HEAD_BYTES)
     fields, trouble = _fields(head.removesuffix(b"\n").removesuffix(b"\r"))
-    if len(fields) > FIELDS or (body and not blank):
+    if len(fields) > FIELDS or (len(raw) > HEAD_BYTES and not blank):
         trouble = "its head is too large"
-    return Head(tuple(fields[:FIELDS]), body, trouble)
+    return Head(tuple(fields[:FIELDS]), raw, begin, trouble)
 
 
 def _fields(head: bytes) -> tuple[list[Field], str]:

@@ -1,13 +1,13 @@
 """Files of messages, for whoever may read the message."""
 
-from pathlib import Path
-
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from forum import attachments, networks, posts
 from forum.attachments import SHOWN_INLINE
 from forum.errors import AttachmentNotFound, NotFound
 from forum.tables import Network
+from forum.web import page
+from forum.web.kept_file import KeptFile
 from forum.web.visit import Visit
 
 # Nothing in a stranger's file may act in our name. Chromium shows no PDF in a sandbox; there its reader guards us.
@@ -22,28 +22,13 @@ def show_file(visit: Visit) -> Response:
         networks.check_readable(visit.db, network, visit.member, visit.mail_address(network.slug, "owner"))
     except NotFound:
         raise AttachmentNotFound from None
-    path = visit.world.files.path(file.digest)
-    if not path.is_file():
-        raise AttachmentNotFound
-    return FileResponse(
-        path,
-        media_type=_declared(file.media_type, path),
-        filename=file.name,
-        content_disposition_type="inline" if file.media_type in SHOWN_INLINE else "attachment",
-        headers={
-            "Content-Security-Policy": ALONE if file.media_type == "application/pdf" else SANDBOXED,
-            "Cache-Control": "private, max-age=3600",
-            "X-Robots-Tag": "noindex",
-        },
+    answer = KeptFile(
+        file,
+        visit.world.files,
+        inline=file.media_type in SHOWN_INLINE,
+        refused=lambda refusal: page.sealed(page.refused(visit, refusal), visit.request),
     )
-
-
-def _declared(media_type: str, path: Path) -> str:
-    """Text says in which letters it is written; what is not UTF-8 is nearly always Windows' own."""
-    if media_type != "text/plain":
-        return media_type
-    try:
-        path.read_bytes().decode()
-    except UnicodeDecodeError:
-        return "text/plain; charset=windows-1252"
-    return "text/plain; charset=utf-8"
+    answer.headers["Content-Security-Policy"] = ALONE if file.media_type == "application/pdf" else SANDBOXED
+    answer.headers["Cache-Control"] = "private, max-age=3600"
+    answer.headers["X-Robots-Tag"] = "noindex"
+    return answer

@@ -15,7 +15,7 @@ _MEANT = {
 }  # fmt: skip
 # No charsets of mail: quadratic, or escapes that make other text of it.
 _REFUSED = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]*)\?=")
 _EXTENDED = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?$")
 
@@ -24,7 +24,7 @@ def decoded(data: bytes, charset: str) -> str:
     """As declared, else UTF-8, else windows-1252. No NUL, no CR, no lone surrogate is left."""
     text = _by_charset(data, charset)
     text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
-    return _CONTROL.sub("", text.encode("utf-8", "replace").decode())
+    return CONTROL.sub("", text.encode("utf-8", "replace").decode())
 
 
 def _by_charset(data: bytes, charset: str) -> str:
@@ -63,7 +63,7 @@ def words(value: str) -> str:
     if not value.isascii():
         # Bytes nobody declared: see mime._head_text.
         value = decoded(value.encode("utf-8", "surrogateescape"), "")
-    return " ".join(_CONTROL.sub("", value).split())
+    return " ".join(CONTROL.sub("", value).split())
 
 
 def decodable(value: str) -> str:

@@ -11,6 +11,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from mailbridge.read import markup
+from mailbridge.read.encoding import CONTROL
 from mailbridge.read.markup import Mark
 
 HTML = 4_000_000
@@ -90,7 +91,7 @@ def _walked(tree: Any) -> str:
             page.close(element)
         else:
             page.write(element.tail)
-    return page.text()
+    return CONTROL.sub("", page.text())  # a page can hold them by number
 
 
 class _Page:
