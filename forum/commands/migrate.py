@@ -5,15 +5,18 @@ from pathlib import Path
 import typer
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, delete, func, insert, select
 
 from forum import schema
 from forum.commands import Json, say
 from forum.db import Database
 from forum.settings import read_settings
+from forum.tables import Schema
 from forum.world import open_world
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
+MIGRATING = 0x70617276  # the number of the lock, one for the database
 
 
 def register(app: typer.Typer) -> None:
@@ -36,12 +39,31 @@ def migrate(as_json: Json = False) -> None:
 
 
 def bring_up_to_date(database: Database) -> None:
-    """In one transaction. On SQLite without foreign keys: alembic copies tables there; dropping the old one would take its children."""
+    """In one transaction. On SQLite without foreign keys: alembic copies tables there; dropping the old one would take its children.
+
+    A schema of a newer program that bears this one is left as it is: this machine has its turn later.
+    """
     with database.engine.connect() as connection:
         _foreign_keys(connection, "OFF")
         with connection.begin():
-            command.upgrade(config(connection), "head")
+            _wait_for_others(connection)
+            if (schema.version_in(connection) or "") <= schema.HEAD:
+                _upgrade(connection)
         _foreign_keys(connection, "ON")
+    schema.check_schema(database)
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(config(connection), "head")
+    newest = ScriptDirectory.from_config(config(connection)).get_revision("head")
+    connection.execute(delete(Schema))
+    connection.execute(insert(Schema).values(bears=newest.module.bears))
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Machines that start together migrate one after the other; the lock goes with the transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
 
 
 def config(connection: Connection) -> Config:

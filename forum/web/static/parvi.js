@@ -1,6 +1,7 @@
 // Makes the pages pleasanter; every one of them works without.
 
 const POLL_MS = 3000;
+const STREAM_ROUNDS = 20; // a stream that was refused is asked for again once a minute
 
 dropSentDrafts();
 for (const form of document.querySelectorAll("[data-write]")) prepareWriting(form);
@@ -88,10 +89,14 @@ function sendByKey(form) {
   });
 }
 
-// New posts come in at the end while someone reads. What is in view stays where it is.
+// New posts come in at the end while someone reads. What is in view stays where it is. A stream says when there is
+// something; where it is refused or cut, it is asked for now and then. A page nobody sees has none: over HTTP/1.1 a
+// browser has six connections to a site, and each open tab would take one.
 
 function follow(list) {
   let tag = null;
+  let stream = null;
+  let rounds = 0;
   const ask = async () => {
     if (document.hidden) return;
     const answer = await fetch(`${list.dataset.live}?posts=${lastNumber(list)}`, {
@@ -102,7 +107,23 @@ function follow(list) {
     tag = answer.headers.get("ETag");
     append(list, await answer.text());
   };
-  const again = () => ask().catch(() => {}).finally(() => setTimeout(again, POLL_MS));
+  const look = () => ask().catch(() => {});
+  const listen = () => {
+    stream?.close();
+    stream = document.hidden ? null : new EventSource(list.dataset.stream);
+    if (stream) stream.onopen = stream.onmessage = look;
+  };
+  const isOpen = () => stream?.readyState === EventSource.OPEN;
+  const again = async () => {
+    if (!isOpen()) await look();
+    rounds += 1;
+    if (rounds % STREAM_ROUNDS === 0 && stream?.readyState === EventSource.CLOSED) listen();
+    setTimeout(again, POLL_MS);
+  };
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("pagehide", () => stream?.close());
+  addEventListener("pageshow", (event) => event.persisted && listen());
+  listen();
   setTimeout(again, POLL_MS);
 }
 
