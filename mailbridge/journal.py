@@ -5,27 +5,50 @@ of that; only when the whole machine fails may what was not yet recorded go out 
 """
 
 import fcntl
+import logging
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+log = logging.getLogger("parvi.outgoing")
+
+ROOM = 64_000  # octets: a batch, several times
+
 
 class Journal:
-    """One worker's file, locked as long as it lives. `claim` is what its rows are claimed by."""
+    """One worker's file, locked as long as it lives. `claim` is what its rows are claimed by.
+
+    Its room is taken at the start: on a disk that fills up later what is sent can still be noted.
+    """
 
     def __init__(self, folder: Path, claim: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{claim}.sent"
         self._file = _opened_and_locked(self._path)
+        self._end = 0
+        try:
+            os.posix_fallocate(self._file, 0, ROOM)
+        except OSError:
+            self.close()
+            raise
 
     def note(self, row: int) -> None:
-        os.write(self._file, b"%d\n" % row)
+        """Never raises: the copy has been sent, and whoever tells of it must not have it sent again."""
+        line = b"%d\n" % row
+        try:
+            os.pwrite(self._file, line, self._end)
+        except OSError as error:
+            log.error("the journal takes no more: %s", error)
+        else:
+            self._end += len(line)
 
     def forget(self) -> None:
         """All that was noted is recorded."""
-        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, bytes(min(self._end, ROOM)), 0)
+        os.ftruncate(self._file, ROOM)
+        self._end = 0
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -35,7 +58,7 @@ class Journal:
 def _opened_and_locked(path: Path) -> int:
     """Between opening and locking, another worker that starts may take the file for one left behind and remove it."""
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
         if _is_still_there(path, file):
             return file

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -11,21 +10,34 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from forum.settings import SettingsWrong
-from mailbridge.smtp import TROUBLE, Answer, Connection, Envelope, Note, why
+from mailbridge.envelope import Answer, Envelope, Note
+from mailbridge.smtp import TROUBLE, Connection, why
+from mailbridge.spread import Spread
 
 PATIENCE_S = 120  # for one answer; RFC 5321 4.5.3.2 asks for minutes
 CONNECTIONS = 4
+AT_ONE_DOMAIN = 2
 
 
 class Postman(Protocol):
     async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
         """Tries each envelope once and notes one answer for each. Never raises for what a peer does."""
 
+    def stop(self) -> None:
+        """The copies that are being sent are the last ones: `deliver` ends with them, and says nothing of the others."""
+
 
 class SmtpPostman:
     """To a relay, by SMTP or LMTP; `url` as PARVI_RELAY."""
 
-    def __init__(self, url: str, hello: str, connections: int = CONNECTIONS, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        hello: str,
+        connections: int = CONNECTIONS,
+        patience_s: float = PATIENCE_S,
+        at_one_domain: int = AT_ONE_DOMAIN,
+    ) -> None:
         parts = urlsplit(url)
         if not parts.hostname:
             raise SettingsWrong(f"PARVI_RELAY should be like smtp://mail.example.org:25, not “{url}”.")
@@ -33,35 +45,46 @@ class SmtpPostman:
         self._port = parts.port or {"smtp": 25, "smtps": 465, "lmtp": 24}[parts.scheme]
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._hello, self._connections, self._patience_s = hello, connections, patience_s
+        self._at_one_domain = at_one_domain
         self._kept: list[Connection] = []
+        self._waiting: Spread | None = None
+        self._is_stopping = False
 
     async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
-        waiting = deque(envelopes)
+        waiting = self._waiting = Spread(envelopes, note, self._at_one_domain)
+        if self._is_stopping:
+            waiting.stop()
         wanted = min(self._connections, -(-len(envelopes) // 10))
-        troubles = await asyncio.gather(*(self._work_off(waiting, note) for _ in range(wanted)))
+        troubles = await asyncio.gather(*(self._work_off(waiting) for _ in range(wanted)))
         why = next(filter(None, troubles), "no connection was to be had")
-        for envelope in waiting:
-            note(envelope, Answer("deferred", f"the mail server could not be reached: {why}"))
+        waiting.put_off_all(Answer("deferred", f"the mail server could not be reached: {why}"))
+
+    def stop(self) -> None:
+        self._is_stopping = True
+        if self._waiting is not None:
+            self._waiting.stop()
 
     async def close(self) -> None:
         for connection in self._kept:
             await connection.quit()
         self._kept.clear()
 
-    async def _work_off(self, waiting: deque[Envelope], note: Note) -> str:
+    async def _work_off(self, waiting: Spread) -> str:
         """Until none is waiting, or no connection will carry them; then answers why."""
+        stalls = 0
         while waiting:
             try:
                 connection = self._kept.pop() if self._kept else await self._connect()
             except TROUBLE as trouble:
                 return why(trouble)
             try:
-                await connection.send(waiting, note)
+                await connection.send(waiting)
                 connection.has_worked = True
                 self._kept.append(connection)
             except TROUBLE as trouble:
                 connection.drop()
-                if not connection.has_worked:
+                stalls += isinstance(trouble, TimeoutError)
+                if not connection.has_worked or stalls > 1:  # a kept one may have gone stale, a second one not
                     return why(trouble)
         return ""
 
@@ -94,6 +117,9 @@ class CatchingPostman:
 
     async def deliver(self, envelopes: Sequence[Envelope], note: Note) -> None:
         await asyncio.to_thread(self._catch, envelopes, note)
+
+    def stop(self) -> None:
+        """A batch takes a moment."""
 
     async def close(self) -> None:
         pass

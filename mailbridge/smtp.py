@@ -9,41 +9,17 @@ import base64
 import contextlib
 import re
 import ssl
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
 from forum.text import one_line
+from mailbridge.envelope import Answer, Envelope
+from mailbridge.spread import Spread
 
-Outcome = Literal["sent", "refused", "deferred"]
 NEAR = frozenset({"localhost", "127.0.0.1", "::1"})  # a password may go there unencrypted
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """One copy for one recipient: `head` is theirs, `body` is shared between copies."""
-
-    key: int
-    sender: str
-    recipient: str
-    head: bytes
-    body: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.head) + len(self.body)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How it went, and what the peer said: "250 2.0.0 Ok"."""
-
-    outcome: Outcome
-    said: str
-
-
-Note = Callable[[Envelope, Answer], None]
+PIECE = 256_000  # octets of a mail in one go: each must be taken in time, however large the mail is
+PAUSE = 60_000  # octets not yet taken by the peer; below what makes a transport pause
+MOST_LINES, LONGEST_ANSWER = 100, 100_000  # lines of an answer that are kept, and that are read
+_ANSWER = re.compile(r"[2-5][0-9][0-9](?:[ -]|$)")
 
 
 class Broken(Exception):
@@ -74,21 +50,22 @@ class Connection:
                 raise Broken("the mail server offers no encryption, so it is not told the password")
             await self._log_in(user, password)
 
-    async def send(self, waiting: deque[Envelope], note: Note) -> None:
+    async def send(self, waiting: Spread) -> None:
         """Copies until none is waiting. On any trouble the one under way is given back, and the connection given up."""
-        current = self._next(waiting, note)
+        current = self._next(waiting)
         if current:
             self._announce(current)
         while current:
             try:
                 refused = await self._answers_to_envelope(current)
             except BaseException as trouble:
-                self._give_back(current, waiting, note, trouble)
+                self._give_back(current, waiting, trouble)
                 raise
-            current = await self._content(current, refused, waiting, note)
+            current = await self._content(current, refused, waiting)
 
     def drop(self) -> None:
-        self._writer.close()
+        """At once: a peer that takes nothing would have us keep what it has not taken."""
+        self._writer.transport.abort()
 
     async def quit(self) -> None:
         """Polite, but nobody waits long for the answer."""
@@ -97,13 +74,12 @@ class Connection:
                 await self._command("QUIT", "2")
         self.drop()
 
-    def _next(self, waiting: deque[Envelope], note: Note) -> Envelope | None:
+    def _next(self, waiting: Spread) -> Envelope | None:
         """The next one that this peer can take."""
-        while waiting:
-            envelope = waiting.popleft()
+        while envelope := waiting.take():
             if not (why_not := self._why_not(envelope)):
                 return envelope
-            note(envelope, Answer("refused", why_not))
+            waiting.settle(envelope, Answer("refused", why_not))
         return None
 
     def _why_not(self, envelope: Envelope) -> str:
@@ -114,12 +90,12 @@ class Connection:
             return f"5.3.4 the mail has {envelope.size} octets, the mail server takes {limit}"
         return ""
 
-    def _give_back(self, envelope: Envelope, waiting: deque[Envelope], note: Note, trouble: BaseException) -> None:
+    def _give_back(self, envelope: Envelope, waiting: Spread, trouble: BaseException) -> None:
         """Its content has not been sent: another connection may carry it at once, unless it is what breaks them."""
         if self.has_worked:
-            waiting.appendleft(envelope)
+            waiting.give_back(envelope)
         else:
-            note(envelope, Answer("deferred", why(trouble)))
+            waiting.settle(envelope, Answer("deferred", why(trouble)))
 
     def _announce(self, envelope: Envelope) -> None:
         """MAIL, RCPT and DATA in one go, to a peer that says it can take them so; their answers come in order."""
@@ -136,7 +112,7 @@ class Connection:
     async def _answers_to_envelope(self, envelope: Envelope) -> Answer | None:
         """None when the content may follow; else why not. Some say 354 though they refused the recipient (RFC 2920)."""
         if "PIPELINING" in self._extensions:
-            await self._writer.drain()
+            await self._flush()
             said = [await self._answer() for _ in range(3)]
         else:
             said = await self._one_by_one(self._commands(envelope))
@@ -155,38 +131,52 @@ class Connection:
         said: list[str] = []
         for command in commands:
             self._writer.write(command)
-            await self._writer.drain()
+            await self._flush()
             said.append(await self._answer())
             if not said[-1].startswith(("2", "354")):
                 break
         return said
 
-    async def _content(
-        self, current: Envelope, refused: Answer | None, waiting: deque[Envelope], note: Note
-    ) -> Envelope | None:
+    async def _content(self, current: Envelope, refused: Answer | None, waiting: Spread) -> Envelope | None:
         """Sends the content (unless refused) and announces the next copy behind it; answers which one that is."""
-        following = self._next(waiting, note)
+        following = self._next(waiting)
         if refused:
-            note(current, refused)
-        else:
-            self._writer.write(_stuffed(current.head))
-            self._writer.write(
-                _stuffed(current.body) if current.body.endswith(b"\r\n") else _stuffed(current.body) + b"\r\n"
-            )
-            self._writer.write(b".\r\n")
-        if following:
-            self._announce(following)
-        if not refused:
-            try:
-                await self._writer.drain()
-                note(current, _judged(await self._answer()))
-                self.has_worked = True
-            except BaseException as trouble:
-                note(current, Answer("deferred", why(trouble)))
-                if following:
-                    waiting.appendleft(following)
-                raise
+            waiting.settle(current, refused)
+            if following:
+                self._announce(following)
+            return following
+        try:
+            await self._write(current)
+            if following:
+                self._announce(following)
+            await self._flush()
+            said = await self._answer()
+        except BaseException as trouble:
+            waiting.settle(current, Answer("deferred", why(trouble)))
+            if following:
+                waiting.give_back(following)
+            raise
+        waiting.settle(current, _judged(said))
+        if said.startswith("421"):
+            if following:
+                waiting.give_back(following)
+            raise Broken(said)
+        self.has_worked = True
         return following
+
+    async def _write(self, envelope: Envelope) -> None:
+        self._writer.write(_stuffed(envelope.head))
+        body = _stuffed(envelope.body)
+        for at in range(0, len(body), PIECE):
+            self._writer.write(body if len(body) <= PIECE else body[at : at + PIECE])
+            await self._flush()
+        self._writer.write(b".\r\n" if body.endswith(b"\r\n") else b"\r\n.\r\n")
+
+    async def _flush(self) -> None:
+        """Waits until the peer has taken most of it, which it has to do in time."""
+        if self._writer.transport.get_write_buffer_size() > PAUSE:
+            async with asyncio.timeout(self._patience_s):
+                await self._writer.drain()
 
     async def _ehlo(self, hello: str, lmtp: bool) -> None:
         lines = (await self._command(f"{'LHLO' if lmtp else 'EHLO'} {hello}", "25")).splitlines()
@@ -199,7 +189,7 @@ class Connection:
 
     async def _command(self, line: str, expected: str = "") -> str:
         self._writer.write(line.encode() + b"\r\n")
-        await self._writer.drain()
+        await self._flush()
         return await self._expect(expected)
 
     async def _expect(self, expected: str) -> str:
@@ -209,25 +199,34 @@ class Connection:
         return answer
 
     async def _answer(self) -> str:
-        """One answer, of one or many lines; Broken for anything that is none."""
-        lines: list[str] = []
+        """One answer, of one or many lines; Broken for anything that is none. All of it has to come in time."""
+        kept: list[str] = []
         async with asyncio.timeout(self._patience_s):
-            while True:
-                try:
-                    line = await self._reader.readuntil(b"\n")
-                except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                    raise Broken("the connection was lost") from None
-                text = line.decode("utf-8", "replace").rstrip("\r\n")
-                if not re.match(r"[2-5]\d\d(?:[ -]|$)", text) or len(lines) > 100:
-                    raise Broken(f"not an answer: {text[:80]}")
-                lines.append(text[:500])
-                if text[3:4] != "-":
-                    return "\n".join(lines)
+            for _ in range(LONGEST_ANSWER):
+                line = await self._line()
+                if len(kept) < MOST_LINES:
+                    kept.append(line[:500])
+                if line[:3] != kept[0][:3]:
+                    raise Broken(f"answers that contradict each other: {kept[0][:80]}; {line[:80]}")
+                if line[3:4] != "-":
+                    return "\n".join(kept)
+        raise Broken("an answer without an end")
+
+    async def _line(self) -> str:
+        try:
+            line = await self._reader.readuntil(b"\n")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            raise Broken("the connection was lost") from None
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        if not _ANSWER.match(text):
+            raise Broken(f"not an answer: {text[:80]}")
+        return text
 
 
 def _judged(said: str, may_be_sent: bool = True) -> Answer:
     """2xx sent (if there was something to send); 5xx refused for good; everything else may work later."""
     flat = " ".join(said.split())[:500]
+    flat = flat if flat.isprintable() else one_line(flat, 500)  # no database takes a NUL
     if said.startswith("2") and may_be_sent:
         return Answer("sent", flat)
     return Answer("refused" if said.startswith("5") else "deferred", flat)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forum.settings import SettingsWrong
+from mailbridge.envelope import Answer, Envelope
 from mailbridge.postman import CatchingPostman, SmtpPostman
-from mailbridge.smtp import Answer, Envelope
 from tests.mailbridge.relay import EXTENSIONS, Cut, Relay, Said, Script, Stall, certificate
 
 SLOW = ("8BITMIME", "SIZE 1000000")  # a server without PIPELINING
@@ -182,7 +182,7 @@ def test_250_to_data_sends_nothing() -> None:
 
 def test_endless_answers_end() -> None:
     relay = Relay(at("EHLO", "\r\n".join(["250-more"] * 200)))
-    assert outcomes(deliver(relay, envelopes(1))) == "deferred"
+    assert outcomes(deliver(relay, envelopes(1), patience_s=0.2)) == "deferred"
 
 
 @pytest.mark.parametrize("verb", ["CONNECT", "EHLO", "MAIL", "END"])
