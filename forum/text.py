@@ -186,8 +186,9 @@ def _linked(text: str) -> str:
 
 
 def _is_linkable(text: str) -> bool:
-    """linkify is quadratic in the length of an address that goes on and on."""
-    return len(text) < 20_000 and max(map(len, text.split()), default=0) <= 1_000
+    """Most paragraphs have nothing like an address in them; linkify is quadratic in the length of one that goes on and on."""
+    has_any = "@" in text or "//" in text
+    return has_any and len(text) < 20_000 and max(map(len, text.split()), default=0) <= 1_000
 
 
 def _escaped(text: str) -> str:

@@ -12,6 +12,7 @@ from forum.commands import Json, say, world
 from forum.errors import BadChoice, FileUnreadable
 from forum.tables import Inbox, Mail, Network, Post
 from forum.world import World
+from mailbridge import claims
 from mailbridge.explain import addressed_to, explained, nobody
 from mailbridge.incoming import Arrival, Bridge
 from mailbridge.read import read
@@ -105,7 +106,7 @@ def retry(as_json: Json = False) -> None:
     """Work through again what failed, after the fault has been mended."""
     with world() as here:
         bridge = Bridge(here)
-        count = bridge.retry_failed()
+        count = bridge.retry_failed() + claims.retry(here)
         while bridge.work_through():
             pass
         say(f"{count} mails were tried again.", {"tried": count}, as_json)

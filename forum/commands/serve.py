@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import multiprocessing
@@ -25,11 +26,13 @@ from forum.world import World, open_world
 from mailbridge.door import Door, lmtp_server, smtp_server
 from mailbridge.explain import explained
 from mailbridge.incoming import Bridge
-from mailbridge.worker import work as work_until
+from mailbridge.sessions import Sessions
+from mailbridge.worker import send_out, work_through
 
 log = logging.getLogger("parvi.serve")
 
 DRAIN_S = 5
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 Part = Callable[[World, list[socket.socket], asyncio.Event], Coroutine[Any, Any, None]]
 fork = multiprocessing.get_context("fork")
@@ -62,13 +65,13 @@ def bridge() -> None:
 def work() -> None:
     """Run only the worker: what came in and what goes out."""
     settings = read_settings()
-    Supervisor(settings, [("work", run_work, [])]).run()
+    Supervisor(settings, WORK).run()
 
 
 def run(settings: Settings) -> None:
     """All three parts under one supervisor, until it is told to stop."""
     mail = ("bridge", run_bridge, _mail_sockets(settings))
-    Supervisor(settings, [*_web_parts(settings), mail, ("work", run_work, [])]).run()
+    Supervisor(settings, [*_web_parts(settings), mail, *WORK]).run()
 
 
 async def run_web(world: World, sockets: list[socket.socket], stop: asyncio.Event) -> None:
@@ -80,6 +83,7 @@ async def run_web(world: World, sockets: list[socket.socket], stop: asyncio.Even
     serving = asyncio.create_task(server.serve(sockets))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    app.state.site.live.close()
     server.should_exit = True
     await serving
     stopping.cancel()
@@ -89,17 +93,26 @@ async def run_bridge(world: World, sockets: list[socket.socket], stop: asyncio.E
     """The first socket speaks SMTP unless it is not wanted; the others LMTP."""
     door, settings, loop = Door(Bridge(world)), world.settings, asyncio.get_running_loop()
     kinds = [smtp_server] * bool(settings.smtp) + [lmtp_server] * bool(settings.lmtp)
+    sessions, size, name = Sessions(), settings.max_mail_bytes, settings.mail_domain
     servers = [
-        await loop.create_server(partial(kind, door, settings.max_mail_bytes, settings.mail_domain), sock=listening)
+        await loop.create_server(sessions.opening(partial(kind, door, size, name)), sock=listening)
         for kind, listening in zip(kinds, sockets, strict=True)
     ]
     await stop.wait()
     for server in servers:
         server.close()
+    await sessions.end(DRAIN_S)
 
 
-async def run_work(world: World, sockets: list[socket.socket], stop: asyncio.Event) -> None:
-    await work_until(world, stop)
+async def run_incoming(world: World, sockets: list[socket.socket], stop: asyncio.Event) -> None:
+    await work_through(world, stop)
+
+
+async def run_outgoing(world: World, sockets: list[socket.socket], stop: asyncio.Event) -> None:
+    await send_out(world, stop)
+
+
+WORK: list[tuple[str, Part, list[socket.socket]]] = [("incoming", run_incoming, []), ("outgoing", run_outgoing, [])]
 
 
 class _Uvicorn(uvicorn.Server):
@@ -126,6 +139,7 @@ class Supervisor:
         self._check_schema()
         gc.collect()
         gc.freeze()
+        _give_back_memory()
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._stop)
         lifeline, self._held = os.pipe()  # the other end closes with this process, however it dies
@@ -147,14 +161,21 @@ class Supervisor:
         if died := self._running.get(index):
             log.error("%s ended with %s; starting it again", part[0], died.exitcode)
             time.sleep(0.5)
-        process = fork.Process(target=_child, args=(self._settings, part, lifeline, self._held), name=part[0])
+        others = [each for each in self._sockets() if each not in part[2]]
+        process = fork.Process(target=_child, args=(self._settings, part, others, lifeline, self._held), name=part[0])
         process.start()
         self._running[index] = process
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
+    def _sockets(self) -> list[socket.socket]:
+        return [each for _, _, sockets in self._parts for each in sockets]
+
     def _drain(self) -> None:
+        """Who comes now is refused at once, rather than kept waiting at a socket that nobody serves."""
+        for each in self._sockets():
+            each.close()
         for process in self._running.values():
             process.terminate()
         until = time.monotonic() + DRAIN_S + 1
@@ -164,8 +185,24 @@ class Supervisor:
                 process.kill()
 
 
-def _child(settings: Settings, part: tuple[str, Part, list[socket.socket]], lifeline: int, held: int) -> None:
+def _give_back_memory() -> None:
+    """What a large mail took goes back to the system at once. Left to itself glibc takes such a size for usual from then
+    on, and keeps as much for good."""
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            ctypes.CDLL(None).mallopt(option, 1_000_000)
+
+
+def _child(
+    settings: Settings,
+    part: tuple[str, Part, list[socket.socket]],
+    others: list[socket.socket],
+    lifeline: int,
+    held: int,
+) -> None:
     os.close(held)
+    for each in others:
+        each.close()
     name, body, sockets = part
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches all of us; the supervisor tells us in order
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

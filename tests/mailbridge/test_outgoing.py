@@ -4,23 +4,29 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from forum import attachments, members
+from forum.errors import FilesAway
+from forum.files import Folder
 from forum.members import Recipient
 from forum.notices import owe_notice
 from forum.tables import Address, Attachment, Member, Network, Notice, Post
 from forum.world import World
-from mailbridge import outgoing
+from mailbridge import claims, outgoing
+from mailbridge.claims import claim, record, recover
+from mailbridge.envelope import Answer, Envelope, Note
 from mailbridge.incoming import Arrival, Bridge
-from mailbridge.outgoing import Outgoing, claim, record
+from mailbridge.outgoing import Outgoing
 from mailbridge.read import read
-from mailbridge.smtp import Answer, Envelope, Note
 from mailbridge.variants import Variants
+from mailbridge.watch import Watch
 from mailbridge.worker import make_writer
 from tests import make
 from tests.conftest import Clock, rows
@@ -43,6 +49,9 @@ class Pigeon:
                 self.carried.append(envelope)
                 note(envelope, said)
             await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        pass
 
     @property
     def addresses(self) -> list[str]:
@@ -69,7 +78,7 @@ def post(world: World, network: Network, anna: Member) -> Post:
 
 
 def worker(world: World, pigeon: Pigeon) -> Outgoing:
-    return Outgoing(world, make_writer(world, Bridge(world)), pigeon)
+    return Outgoing(world, make_writer(world), pigeon)
 
 
 def send_all(world: World, pigeon: Pigeon) -> int:
@@ -128,6 +137,19 @@ def test_an_answer_names_what_it_answers(world: World, network: Network, anna: M
     assert all(read(raw).references for raw in pigeon.mails if b"Subject: Re:" in raw), "one thread in every program"
 
 
+def test_an_answer_that_came_first_names_what_it_waits_for(world: World, network: Network, anna: Member) -> None:
+    """So that mail programs put the two together once it is there, as we do."""
+    first = make.post(world, network, anna, awaits="<late@example.org>")
+    second = make.post(world, network, anna, thread_id=first.thread_id, parent_id=first.id)
+    pigeon = Pigeon()
+    send_all(world, pigeon)
+    references = {letter.message_id: letter.references for letter in map(read, pigeon.mails)}
+    assert references == {
+        first.message_id: ("<late@example.org>",),
+        second.message_id: ("<late@example.org>", first.message_id),
+    }
+
+
 def test_a_long_thread_names_its_beginning_and_its_end(
     world: World, network: Network, anna: Member, post: Post
 ) -> None:
@@ -135,7 +157,7 @@ def test_a_long_thread_names_its_beginning_and_its_end(
     for _ in range(15):
         last = make.post(world, network, anna, thread_id=post.thread_id, parent_id=last.id)
     with world.database.reading() as db:
-        named = Variants(world, make_writer(world, Bridge(world)), db).of_post(last.id, Recipient("x@y", "", "fi", 1))
+        named = Variants(world, make_writer(world), db).of_post(last.id, Recipient("x@y", "", "fi", 1))
     references = b"".join(named[0].headers).partition(b"References:")[2].split(b":")[0].split()
     assert (references[0].decode(), len([each for each in references if b"@" in each])) == (post.message_id, 10)
 
@@ -184,19 +206,17 @@ def test_two_workers_never_send_the_same(
     assert all(pigeon.carried for pigeon in pigeons)
 
 
-def test_a_claim_is_nobody_elses_until_its_lease_runs_out(world: World, clock: Clock, post: Post) -> None:
-    assert len(claim(world, "dies")) == 3
-    assert claim(world, "other") == []
-    clock.move(seconds=29)
-    assert claim(world, "other") == []
-    clock.move(seconds=2)
-    assert [row.tries for row in claim(world, "other")] == [2, 2, 2]
+def test_a_claim_is_nobody_elses(world: World, clock: Clock, post: Post) -> None:
+    assert len(claim(world, "sends", Watch())) == 3
+    assert claim(world, "other", Watch()) == []
+    clock.move(seconds=31)
+    assert claim(world, "other", Watch()) == []
 
 
 def test_a_worker_whose_claim_was_taken_over_records_nothing(world: World, clock: Clock, post: Post) -> None:
-    rows_of_first = claim(world, "first")
-    clock.move(seconds=31)
-    rows_of_second = claim(world, "second")
+    rows_of_first = claim(world, "first", Watch())
+    recover(world, {"first": []})
+    rows_of_second = claim(world, "second", Watch())
     record(world, "first", [(row, Answer("refused", "550")) for row in rows_of_first], [])
     assert {row[0] for row in outbox(world)} == {None}
     record(world, "second", [(row, SENT) for row in rows_of_second], [])
@@ -205,17 +225,17 @@ def test_a_worker_whose_claim_was_taken_over_records_nothing(world: World, clock
 
 
 def test_what_is_under_way_stays_ours(world: World, clock: Clock, post: Post) -> None:
-    owed = claim(world, "slow")
+    owed = claim(world, "slow", Watch())
     clock.move(seconds=20)
     record(world, "slow", [(owed[0], SENT)], [row.id for row in owed[1:]])
     clock.move(seconds=20)
-    assert claim(world, "other") == []
+    assert claim(world, "other", Watch()) == []
 
 
 def test_who_dies_leaves_behind_what_was_sent(world: World, post: Post) -> None:
     """The copies that went out before the crash are not sent again; the others are, at once."""
     out = worker(world, Pigeon())
-    owed = claim(world, out._claim)
+    owed = claim(world, out._claim, Watch())
     out._journal.note(owed[1].id)
     os.close(out._journal._file)  # as the system does for a process that is killed
     after = Pigeon()
@@ -227,7 +247,7 @@ def test_who_dies_leaves_behind_what_was_sent(world: World, post: Post) -> None:
 def test_who_lives_is_not_robbed(world: World, post: Post) -> None:
     async def go() -> None:
         alive = worker(world, Pigeon())
-        owed = claim(world, alive._claim)
+        owed = claim(world, alive._claim, Watch())
         alive._journal.note(owed[0].id)
         other = worker(world, Pigeon())
         assert await other.send_some() == 0
@@ -265,9 +285,9 @@ def test_after_five_days_it_is_given_up_with_the_last_answer(world: World, clock
 @pytest.mark.parametrize("tries", [1, 38, 60, 5000])
 def test_no_number_of_tries_is_too_many_to_count(tries: int) -> None:
     for chance in (b"\0\0", b"\xff\xff"):
-        waits = outgoing._back_off(tries, lambda _, chance=chance: chance)  # type: ignore[misc]
+        waits = claims._back_off(tries, lambda _, chance=chance: chance)  # type: ignore[misc]
         assert timedelta(seconds=45) <= waits <= timedelta(hours=5)
-    assert outgoing._waited(tries) >= timedelta(minutes=1)
+    assert claims._waited(tries) >= timedelta(minutes=1)
 
 
 def test_a_refusal_is_final(world: World, post: Post) -> None:
@@ -304,7 +324,7 @@ def test_a_postman_who_breaks_down_sends_nothing_twice(
 def test_a_database_that_goes_away_for_a_moment_forgets_nothing(
     world: World, post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, away = outgoing.record, iter([True, True, False])
+    real, away = claims.record, iter([True, True, False])
 
     def record_later(*arguments: object) -> None:
         if next(away, False):
@@ -319,6 +339,29 @@ def test_a_database_that_goes_away_for_a_moment_forgets_nothing(
     assert outbox(world) == [("sent", SENT.said, 1)] * 3
 
 
+def test_what_was_claimed_when_the_database_went_away_goes_out_when_it_is_back(
+    world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No lease is waited for, and nothing is put off for what is no fault of the mail's."""
+
+    def away(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    async def go() -> None:
+        out = worker(world, pigeon := Pigeon())
+        with monkeypatch.context() as patch:
+            patch.setattr(Variants, "of_post", away)
+            for _ in range(3):
+                with pytest.raises(OperationalError):
+                    await out.send_some()
+        assert await out.send_some() == 3
+        assert sorted(envelope.key for envelope in pigeon.carried) == [1, 2, 3]
+        out.close()
+
+    asyncio.run(go())
+    assert {row[:2] for row in outbox(world)} == {("sent", SENT.said)}
+
+
 def test_a_post_that_cannot_be_written_keeps_no_other_waiting(
     world: World, network: Network, anna: Member, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -331,6 +374,21 @@ def test_a_post_that_cannot_be_written_keeps_no_other_waiting(
     assert len(pigeon.carried) == 3
     assert [row[0] for row in outbox(world)] == [None] * 3 + ["sent"] * 3
     assert outbox(world)[0][1] == "the mail could not be written"
+
+
+def test_a_post_whose_files_are_away_waits_and_others_do_not(
+    world: World, network: Network, anna: Member, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("")
+    digest = world.files.keep(b"data")
+    along = make.post(world, network, anna)
+    with world.database.transaction() as db:
+        db.add(Attachment(post_id=along.id, name="x", media_type="text/plain", size=4, digest=digest))
+    make.post(world, network, anna, text="Terve")
+    send_all(replace(world, files=Folder(tmp_path / "taken")), pigeon := Pigeon())
+    assert [row[0] for row in outbox(world)] == [None] * 3 + ["sent"] * 3
+    assert outbox(world)[0][1] == FilesAway.sentence
+    assert len(pigeon.carried) == 3
 
 
 # Notices

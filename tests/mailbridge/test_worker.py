@@ -2,31 +2,38 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import os
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from forum import sign_in
+from forum import memberships, sign_in
 from forum.world import World
 from mailbridge import worker
+from mailbridge.claims import claim
 from mailbridge.incoming import Bridge
+from mailbridge.journal import Journal
 from mailbridge.postman import CatchingPostman, SmtpPostman
+from mailbridge.watch import Watch
 from mailbridge.worker import make_postman, work
 from tests import make
 from tests.conftest import Clock, rows
 from tests.mailbridge.mails import mail, put_in
 
 
-def work_until(world: World, is_done: Callable[[], bool]) -> None:
+def work_until(world: World, is_done: Callable[[], bool], look_s: float = 0.02) -> None:
     async def go() -> None:
         stop = asyncio.Event()
         working = asyncio.create_task(work(world, stop))
         async with asyncio.timeout(20):
-            while not is_done():
+            await asyncio.sleep(look_s)  # so that it has begun
+            while not await asyncio.to_thread(is_done):
                 assert not working.done()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(look_s)
         stop.set()
         await asyncio.wait_for(working, 5)
 
@@ -86,8 +93,7 @@ def test_what_is_under_way_is_finished_first(world: World, monkeypatch: pytest.M
             ended.append("whole")
             return 1
 
-        again: Callable[[str, Callable[[], Awaitable[int]], asyncio.Event], Awaitable[None]] = worker._again_and_again
-        await again("test", step, stop)
+        await worker._again_and_again("test", step, stop, asyncio.Event())
 
     asyncio.run(go())
     assert ended == ["whole"]
@@ -99,6 +105,68 @@ def test_what_has_run_out_is_swept(world: World, clock: Clock) -> None:
         sign_in.open_session(db, anna, clock(), world.random)
     clock.move(days=61)
     work_until(world, lambda: rows(world, "SELECT count(*) FROM sessions") == [(0,)])
+
+
+@pytest.mark.parametrize("idle", [0, 0.35])
+def test_what_is_owed_is_claimed_at_once(world: World, idle: float) -> None:
+    """Also long after the last: nobody waits for a look that comes now and then."""
+    anna, network = make.member(world), make.network(world, members=1)
+    with world.database.transaction() as db:
+        memberships.join(db, network, anna, world.clock())
+    posted: list[float] = []
+
+    def is_claimed() -> bool:
+        if not posted:
+            time.sleep(idle)
+            make.post(world, network, anna)
+            posted.append(time.monotonic())
+        return rows(world, "SELECT count(*) FROM outbox WHERE claim IS NOT NULL") == [(1,)]
+
+    work_until(world, is_claimed, look_s=0.005)
+    assert time.monotonic() - posted[0] < 0.1
+
+
+def test_what_another_machine_owes_by_a_clock_that_is_ahead_waits_for_that_clock_only(
+    world: World, clock: Clock
+) -> None:
+    anna, network = make.member(world), make.network(world, members=1)
+    with world.database.transaction() as db:
+        memberships.join(db, network, anna, world.clock())
+    ahead = replace(world, clock=lambda: clock.now + timedelta(seconds=1))
+    moved: list[float] = []
+
+    def is_claimed() -> bool:
+        if not moved:
+            make.post(ahead, network, anna)
+            time.sleep(0.03)
+            clock.move(seconds=1)
+            moved.append(time.monotonic())
+        return rows(world, "SELECT count(*) FROM outbox WHERE claim IS NOT NULL") == [(1,)]
+
+    work_until(world, is_claimed, look_s=0.005)
+    assert time.monotonic() - moved[0] < 0.2
+
+
+def test_what_a_worker_beside_us_had_claimed_is_taken_over_when_it_dies(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for its lease; and what it had noted as sent is not sent again."""
+    monkeypatch.setattr(worker, "NEIGHBOURS_S", 0.02)
+    network = make.network(world, members=3)
+    make.post(world, network, make.member(world, network=network))
+    journal = Journal(world.settings.data / "sent", "beside us")
+    sent, *_ = claim(world, "beside us", Watch())
+    journal.note(sent.id)
+
+    def is_sent() -> bool:
+        if journal._file:
+            os.close(journal._file)  # as the system does for a process that is killed
+            journal._file = 0
+        return len(caught(world)) == 2
+
+    work_until(world, is_sent)
+    assert rows(world, "SELECT outcome, answer FROM outbox ORDER BY id")[0] == ("sent", "sent before a crash")
+    assert len(caught(world)) == 2
 
 
 def test_where_mail_goes(world: World) -> None:
