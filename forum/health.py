@@ -1,24 +1,65 @@
-"""Health: whether mail moves in and out. For the health page, and for the doctor."""
+"""Health: whether mail moves in and out, and whether there is room. For the health page, the alarms, and the doctor.
 
-from dataclasses import dataclass
+None of it counts over a table that grows: all is read off the indexes of what waits, or was tallied as it happened.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from sqlalchemy import func, select, type_coerce
+from sqlalchemy import select
 
-from forum import bounces, outbox
+from forum import bounces, queues, tallies
 from forum.db import Db
-from forum.tables import Inbox, Mail, Outbox, UtcDateTime
+from forum.tables import Mail
 
 PATIENCE = timedelta(minutes=10)
+LOW_PERCENT, LOW_BYTES, FULL_BYTES = 10, 10**9, 200 * 10**6
+
+
+def _(sentence: str) -> str:
+    """Marks a sentence for translation."""
+    return sentence
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many mails wait, since when the oldest does, and how many of them are in trouble."""
+    """How many mails wait, for how long the oldest does, and how many of them are in trouble."""
 
     waiting: int
     oldest_s: int
     troubled: int
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Of the data folder, in bytes."""
+
+    size: int
+    free: int
+
+    @property
+    def percent(self) -> int:
+        return self.free * 100 // self.size if self.size else 0
+
+    @property
+    def is_low(self) -> bool:
+        return self.percent < LOW_PERCENT or self.free < LOW_BYTES
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What should be looked at. `sentence` takes `facts`, and is translated where it is shown."""
+
+    kind: str
+    sentence: str
+    facts: dict[str, int] = field(default_factory=dict)
+    is_threat: bool = False  # only: as yet everything works
+
+    def __str__(self) -> str:
+        return self.sentence % self.facts
 
 
 @dataclass(frozen=True)
@@ -27,47 +68,73 @@ class Health:
     outbox: Waiting
     last_in: datetime | None
     last_out: datetime | None
+    is_stuck: bool  # nothing goes out; else what waits was put off for a reason of its own
+    unwritten: int  # outgoing mails that a fault of ours keeps from being written
     is_flooded: bool
+    disk: Disk | None  # None where nobody knows
+
+    @property
+    def troubles(self) -> list[Trouble]:
+        """Empty when all is well."""
+        return list(self._found())
 
     @property
     def wrong(self) -> list[str]:
-        """What should be looked at, a sentence each; empty when all is well."""
+        return [str(trouble) for trouble in self.troubles if not trouble.is_threat]
+
+    def _found(self) -> Iterator[Trouble]:
         limit = PATIENCE.total_seconds()
-        found = [
-            (self.inbox.troubled > 0, f"{self.inbox.troubled} incoming mails could not be worked through."),
-            (self.inbox.oldest_s > limit, f"Incoming mail has waited for {self.inbox.oldest_s} seconds."),
-            (self.outbox.oldest_s > limit, f"Outgoing mail has waited for {self.outbox.oldest_s} seconds."),
-            (self.is_flooded, "Mail to more than a third of all addresses comes back, so none is paused for it."),
-        ]
-        return [sentence for is_so, sentence in found if is_so]
+        if failed := self.inbox.troubled:
+            yield Trouble("failed", _("Incoming mails that could not be worked through: %(count)s."), {"count": failed})
+        if self.unwritten:
+            yield Trouble(
+                "unwritten", _("Outgoing mails that could not be written: %(count)s."), {"count": self.unwritten}
+            )
+        if self.inbox.oldest_s > limit:
+            yield Trouble("inbox", _("Incoming mail has waited for %(minutes)s minutes."), _minutes(self.inbox))
+        if self.outbox.oldest_s > limit and self.is_stuck:
+            yield Trouble("outbox", _("Outgoing mail has waited for %(minutes)s minutes."), _minutes(self.outbox))
+        if self.is_flooded:
+            yield Trouble(
+                "flood", _("Mail to more than a third of all addresses comes back, so none is paused for it.")
+            )
+        if self.disk and self.disk.is_low:
+            room = {"percent": self.disk.percent, "megabytes": self.disk.free // 10**6}
+            said = _("The disk is nearly full: %(megabytes)s MB are free, %(percent)s percent.")
+            yield Trouble("disk", said, room, is_threat=self.disk.free >= FULL_BYTES)
 
 
-def look(db: Db, now: datetime) -> Health:
-    return Health(_incoming(db, now), _outgoing(db, now), _last_in(db), _last_out(db), bounces.is_flood(db, now))
+def look(db: Db, now: datetime, data: Path) -> Health:
+    inbox, out, last_out = queues.inbox(db), queues.outbox(db, now), tallies.last(db, tallies.SENT)
+    goes_out = last_out is not None and now - last_out <= PATIENCE
+    never_tried = out.untried_since is not None and now - out.untried_since > PATIENCE
+    return Health(
+        Waiting(inbox.waiting, _seconds(inbox.since, now), inbox.troubled),
+        Waiting(out.waiting, _seconds(out.since, now), out.troubled),
+        _last_in(db),
+        last_out,
+        never_tried or not goes_out,
+        out.unwritten,
+        bounces.is_flood(db, now),
+        room_in(data),
+    )
 
 
-def _incoming(db: Db, now: datetime) -> Waiting:
-    since = type_coerce(func.min(Mail.received_at), UtcDateTime())
-    row = db.execute(
-        select(func.count(), since).select_from(Inbox).join(Mail, Mail.id == Inbox.mail_id).where(Inbox.fate.is_(None))
-    ).one()
-    failed = db.scalar(select(func.count()).select_from(Inbox).where(Inbox.fate == "failed")) or 0
-    return Waiting(row[0], _seconds(row[1], now), failed)
-
-
-def _outgoing(db: Db, now: datetime) -> Waiting:
-    queue = outbox.queue(db)
-    return Waiting(queue.waiting, _seconds(queue.oldest, now), queue.deferred)
+def room_in(folder: Path) -> Disk | None:
+    try:
+        found = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return Disk(found.total, found.free)
 
 
 def _last_in(db: Db) -> datetime | None:
     return db.scalar(select(Mail.received_at).order_by(Mail.id.desc()).limit(1))
 
 
-def _last_out(db: Db) -> datetime | None:
-    """By id, not by time: the newest row that was sent is near enough, and needs no index."""
-    return db.scalar(select(Outbox.done_at).where(Outbox.outcome == "sent").order_by(Outbox.id.desc()).limit(1))
-
-
 def _seconds(since: datetime | None, now: datetime) -> int:
     return max(0, int((now - since).total_seconds())) if since else 0
+
+
+def _minutes(queue: Waiting) -> dict[str, int]:
+    return {"minutes": queue.oldest_s // 60}

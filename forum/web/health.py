@@ -8,7 +8,7 @@ from forum.web.visit import Visit
 
 def show_health(visit: Visit) -> Response:
     """200 when mail moves, 503 with a sentence for each thing that is wrong."""
-    found = health.look(visit.db, visit.now)
+    found = health.look(visit.db, visit.now, visit.world.settings.data)
     told = {
         "ok": not found.wrong,
         "version": VERSION,
@@ -23,3 +23,9 @@ def show_health(visit: Visit) -> Response:
         "last_out": found.last_out and found.last_out.isoformat(),
     }
     return JSONResponse(told, 503 if found.wrong else 200, headers={"Cache-Control": "no-store"})
+
+
+def show_away() -> Response:
+    """The database cannot be asked."""
+    told = {"ok": False, "version": VERSION, "wrong": ["The database cannot be reached."]}
+    return JSONResponse(told, 503, headers={"Cache-Control": "no-store"})

@@ -1,11 +1,20 @@
 """The health page: 200 while mail moves, 503 and a sentence when it does not."""
 
-from forum import VERSION
+import pytest
+
+from forum import VERSION, health
+from forum.health import Disk
 from forum.tables import Inbox, Mail
 from forum.world import World
 from tests import make
 from tests.conftest import Clock
 from tests.web.conftest import Browser
+
+
+@pytest.fixture(autouse=True)
+def room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the disk of whoever runs the tests."""
+    monkeypatch.setattr(health, "room_in", lambda folder: Disk(100 * 10**9, 50 * 10**9))
 
 
 def receive(world: World, fate: str | None) -> None:
