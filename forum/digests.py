@@ -1,12 +1,14 @@
 """Digests: who gets the new messages of their networks in one mail a day, a week or an absence, when, and which messages."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 
+from forum import daily_cap, history
 from forum.db import AnyRow, AnySelect, Db
 from forum.i18n import zone
 from forum.members import Recipient
@@ -27,18 +29,30 @@ def owe_digests(db: Db, now: datetime, limit: int = BATCH) -> int:
     Answers how many members were looked at, whether they are owed a mail or not. Their next hour is written down with
     it, and they are locked until then: nobody else owes them the same.
     """
+    _come_forward(db, now)
     due = _due(db, now, limit)
     if due:
         modes = _modes(db, [row.id for row in due])
         reached = [row for row in due if row.address and not is_away(row, now)]
         over = {row.id for row in reached if has_ended(row, now)}
         back = {row.id for row in reached if _is_back(row, now)}
-        fresh = _fresh(db, reached, now)
-        wanted = _wanted(fresh)
-        owed = [(_recipient(row), _facts(row, wanted[row.id], row.id in back)) for row in due if row.id in wanted]
-        owe_notices(db, "digest", now, owed)
+        fresh, beyond_cap = _fresh(db, reached, now), daily_cap.waiting(db, [row.id for row in reached])
+        wanted, flooded = _wanted(fresh, beyond_cap), {row.member_id for row in beyond_cap if row.is_wanted}
+        owe_notices(
+            db,
+            "digest",
+            now,
+            [
+                (_recipient(row), _facts(row, wanted[row.id], is_back=row.id in back, is_over_cap=row.id in flooded))
+                for row in due
+                if row.id in wanted
+            ],
+        )
         _cover(db, fresh)
-        _end_absences(db, over)
+        daily_cap.settle(db, beyond_cap, now)
+        _end_absences(db, over, now)
+        for member_id in daily_cap.who_waits(db, [row.id for row in due]):
+            modes[member_id].add("daily")
         _set_hours(db, {row.id: _hour(row, now, modes[row.id]) for row in due})
     return len(due)
 
@@ -55,13 +69,12 @@ def has_ended(who: Member | AnyRow, now: datetime) -> bool:
 
 
 def follow_mode(db: Db, membership: Membership, before: str, now: datetime) -> None:
-    """Who begins to get digests gets what is new from now on, and keeps what waits when only the rhythm changes."""
+    """Who begins to get digests gets what is new from now on, and keeps what waits when only the rhythm changes. The member
+    is locked already."""
     member = db.get_one(Member, membership.member_id)
-    with db.no_autoflush:
-        lock(db, member)
     digested = MODES if member.away_until is None else (*MODES, "each")
     if membership.mode in digested and before not in digested:
-        membership.digested_id = newest_post(db, membership.network_id)
+        membership.digested_id = history.newest_post(db, membership.network_id)
     hour = around_absence(next_hour(now, member.time_zone, {membership.mode}), member)
     if hour and (member.digest_due_at is None or hour < member.digest_due_at):
         member.digest_due_at = hour
@@ -84,11 +97,6 @@ def lock(db: Db, member: Member) -> None:
     db.refresh(member, ["digest_due_at", "away_from", "away_until"], with_for_update={"key_share": True})
 
 
-def newest_post(db: Db, network_id: int) -> int:
-    """Its id, or 0. In a network they commit in order (`posts.accept` locks it), so that none below it comes later."""
-    return db.scalar(select(func.max(Post.id)).where(Post.network_id == network_id)) or 0
-
-
 def next_hour(now: datetime, time_zone: str, modes: set[str]) -> datetime | None:
     """When the next digest of someone with these modes is due: the next 7:00 there, on a Monday if all are weekly."""
     if not modes.intersection(MODES):
@@ -105,6 +113,17 @@ def around_absence(hour: datetime | None, who: Member | AnyRow) -> datetime | No
     if begins is None or ends is None or (hour and hour < begins):
         return hour
     return next_hour(ends, who.time_zone, {"daily"})
+
+
+def _come_forward(db: Db, now: datetime) -> None:
+    """Whoever has reached the daily cap gets a digest at the next 7:00, also who gets none else, or only on Mondays."""
+    hours = {}
+    for row in daily_cap.without_hour(db, now):
+        hour = around_absence(next_hour(now if row.digest_due_at else row.since, row.time_zone, {"daily"}), row)
+        if hour and (row.digest_due_at is None or hour < row.digest_due_at):
+            hours[row.id] = hour
+    if hours:
+        _set_hours(db, hours)
 
 
 def _hour(row: AnyRow, now: datetime, modes: set[str]) -> datetime | None:
@@ -220,10 +239,10 @@ def _told() -> AnySelect:
     )
 
 
-def _wanted(fresh: Sequence[AnyRow]) -> Mapping[int, list[int]]:
-    """What each member is told of; nobody without anything is in it."""
+def _wanted(*rows: Sequence[AnyRow]) -> Mapping[int, list[int]]:
+    """What each member is told of, by post; nobody without anything is in it."""
     wanted: dict[int, list[int]] = {}
-    for row in fresh:
+    for row in sorted(chain(*rows), key=lambda row: int(row.id)):
         if row.is_wanted:
             wanted.setdefault(row.member_id, []).append(row.id)
     return wanted
@@ -233,10 +252,16 @@ def _recipient(row: AnyRow) -> Recipient:
     return Recipient(row.address, row.name, row.language, row.id)
 
 
-def _facts(row: AnyRow, post_ids: Sequence[int], is_back: bool) -> dict[str, Any]:
-    """`more` is how many messages are new beside those in the mail; `is_back` says that it ends an absence."""
-    more = len(post_ids[:-MOST])
-    return {"posts": post_ids[-MOST:], "more": more, "time_zone": row.time_zone, "is_back": is_back}
+def _facts(row: AnyRow, post_ids: Sequence[int], *, is_back: bool, is_over_cap: bool) -> dict[str, Any]:
+    """`more` is how many messages are new beside those in the mail; `is_back` says that it ends an absence, `is_over_cap`
+    that some of them would have been mails of their own on another day."""
+    return {
+        "posts": post_ids[-MOST:],
+        "more": len(post_ids[:-MOST]),
+        "time_zone": row.time_zone,
+        "is_back": is_back,
+        "is_over_cap": is_over_cap,
+    }
 
 
 def _cover(db: Db, fresh: Sequence[AnyRow]) -> None:
@@ -252,7 +277,8 @@ def _cover(db: Db, fresh: Sequence[AnyRow]) -> None:
         )
 
 
-def _end_absences(db: Db, member_ids: Iterable[int]) -> None:
+def _end_absences(db: Db, member_ids: Collection[int], now: datetime) -> None:
+    history.end_absences(db, list(member_ids), now)
     ended = update(Member).where(Member.id.in_(member_ids)).values(away_from=None, away_until=None)
     db.connection().execute(ended)
 

@@ -55,13 +55,14 @@ class Section:
 @dataclass(frozen=True)
 class Digest:
     """One member's. `stops` are their tokens for stopping a network's mail, by slug; `more` new posts found no room;
-    `is_back` says that they were away."""
+    `is_back` says that they were away; `cap`, if any, is the number of mails in a day beyond which messages came here."""
 
     sections: Sequence[Section]
     stops: Mapping[str, str]
     more: int
     time_zone: str
     is_back: bool = False
+    cap: int = 0
 
     @property
     def count(self) -> int:

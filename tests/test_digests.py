@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from forum import digests, members, memberships, outbox, subscriptions, threads
+from forum import digests, ledger, members, memberships, subscriptions, threads
 from forum.tables import Address, Member, Network, Notice
 from forum.world import World
 from tests import make
@@ -203,7 +203,7 @@ def test_an_import_is_in_no_digest(world: World, clock: Clock) -> None:
     owe(world)
     assert owed(world) == []
     with world.database.reading() as db:
-        assert (outbox.deliveries(db, old).digest, outbox.deliveries(db, old).web) == (0, 1)
+        assert (ledger.deliveries(db, old).digest, ledger.deliveries(db, old).web) == (0, 1)
 
 
 def test_deliveries_say_who_reads_it_in_a_digest(world: World, clock: Clock) -> None:
@@ -215,7 +215,7 @@ def test_deliveries_say_who_reads_it_in_a_digest(world: World, clock: Clock) -> 
     at(clock, NEXT_MONDAY, 6)
     owe(world)
     with world.database.reading() as db:
-        first, second = outbox.deliveries(db, post), outbox.deliveries(db, mailed)
+        first, second = ledger.deliveries(db, post), ledger.deliveries(db, mailed)
     assert (first.of, first.author, first.digest, first.each) == (3, 1, 2, 0)
     assert (second.of, second.author, second.digest, second.each) == (3, 1, 1, 1)
 

@@ -2,6 +2,7 @@
 
 import email
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,9 +15,9 @@ from forum.tables import Member, Network
 from forum.world import World
 from mailbridge import digests as written
 from mailbridge.addresses import Addresses, Target
-from mailbridge.incoming import Bridge
-from mailbridge.outgoing import claim
+from mailbridge.claims import claim
 from mailbridge.variants import Variants
+from mailbridge.watch import Watch
 from mailbridge.worker import DUE, make_writer
 from tests import make
 from tests.conftest import Clock
@@ -29,8 +30,8 @@ def mails(world: World) -> list[EmailMessage]:
     with world.database.transaction() as db:
         while digests.owe_digests(db, world.clock()):
             pass
-    writer, found = make_writer(world, Bridge(world)), []
-    notices = [row for row in claim(world, "me") if row.notice_id]
+    writer, found = make_writer(world), []
+    notices = [row for row in claim(world, "me", Watch()) if row.notice_id]
     with world.database.reading() as db:
         variants = Variants(world, writer, db)
         for row in notices:
@@ -133,6 +134,45 @@ def test_after_an_absence_it_says_so(world: World, clock: Clock, language: str, 
     assert why in html
     assert html.count(title[:-1]) == 2
     assert f"http://forum.example.org/p/{post.id}" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "flood", "why"),
+    [
+        (
+            "fi",
+            "Sinulle tuli vuorokauden aikana enemmän kuin 2 viestiä, joten loput ovat tässä. "
+            "Sinun ei tarvitse tehdä mitään: kun tahti rauhoittuu, viestit tulevat taas niin kuin ennen.",
+            "Saat tämän viestin, koska viestejä tuli enemmän kuin niitä lähetetään vuorokaudessa yksitellen.",
+        ),
+        (
+            "sv",
+            "Det kom fler än 2 inlägg till dig på ett dygn, så resten finns här. "
+            "Du behöver inte göra något: när det lugnar ner sig kommer inläggen som förut.",
+            "Du får det här meddelandet eftersom det kom fler inlägg än vad som skickas ett och ett på ett dygn.",
+        ),
+        (
+            "en",
+            "More than 2 messages came to you within a day, so the rest is here. "
+            "You need to do nothing: mails come as before once it is quieter.",
+            "You get this mail because there were more messages than are sent one by one in a day.",
+        ),
+    ],
+)
+def test_after_a_flood_it_says_why_first(world: World, clock: Clock, language: str, flood: str, why: str) -> None:
+    world = replace(world, settings=replace(world.settings, daily_cap=2))
+    network = make.network(world)
+    anna = make.member(world, network=network)
+    make.member(world, "reader@example.net", "Reader", network=network, language=language)
+    made = [make.post(world, network, anna).id for _ in range(4)]
+    clock.now = TUESDAY
+    (mail,) = mails(world)
+    text, html = text_of(mail), text_of(mail, "html")
+    assert text.startswith(f"{flood}\n\n{SAID[language][1]}\n")
+    assert f">{flood}</p>" in html
+    for body in (text, html):
+        assert why in body
+        assert [f"http://forum.example.org/p/{post_id}" in body for post_id in made] == [False, False, True, True]
 
 
 def test_how_it_reads(world: World, clock: Clock) -> None:
