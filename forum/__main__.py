@@ -23,6 +23,7 @@ NOUNS = {  # command -> the module of forum.commands in which it is
     "token": "member",
     "mail": "mail",
     "export": "export",
+    "check": "check",
 }
 
 

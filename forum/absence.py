@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from forum import digests
+from forum import digests, history
 from forum.db import Db
 from forum.digests import has_ended, is_away
 from forum.errors import AbsenceUnclear
@@ -26,8 +26,11 @@ def go_away(db: Db, member: Member, first: date, last: date, now: datetime) -> N
     if not is_owed:
         digests.begin_keeping(db, member.id)
     begins = _begin(first, member.time_zone)
-    if begins <= now:
-        begins = member.away_from if was_away and member.away_from else now
+    if begins <= now and was_away and member.away_from:
+        begins = member.away_from
+    else:
+        history.end_absences(db, [member.id], now)
+        begins = max(begins, now)
     member.away_from, member.away_until = begins, _begin(last + timedelta(days=1), member.time_zone)
     hour = digests.next_hour(now, member.time_zone, {"daily"}) if is_owed else member.digest_due_at
     member.digest_due_at = digests.around_absence(hour, member)

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, select
-
-from forum import members, memberships
+from forum import members, memberships, subscriptions
 from forum.db import Db
 from forum.notices import owe_notice
-from forum.tables import Member, Membership, Network, Subscription, Thread
+from forum.tables import Member, Membership, Network
 
 
 def stop(db: Db, network_ids: Iterable[int], member_id: int, now: datetime) -> list[str]:
@@ -31,12 +29,7 @@ def _stop(db: Db, network_id: int, member: Member, now: datetime) -> Network | N
     membership, network = db.get(Membership, (network_id, member.id)), db.get(Network, network_id)
     if membership is None or network is None:
         return None
-    here = select(Thread.id).where(Thread.network_id == network_id)
-    followed = db.execute(
-        delete(Subscription)
-        .where(Subscription.member_id == member.id, Subscription.muted.is_(False), Subscription.thread_id.in_(here))
-        .returning(Subscription.thread_id)
-    ).all()
+    followed = subscriptions.unfollow_all(db, network_id, member.id)
     if membership.mode == "none" and not followed:
         return None
     memberships.set_mode(db, network, member, "none", now)

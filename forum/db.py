@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolIsEmpty
 from sqlalchemy.orm import Session as Db
 from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["AnyRow", "AnySelect", "Database", "Db"]
+__all__ = ["AnyRow", "AnySelect", "Database", "Db", "is_away"]
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -29,7 +31,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _open_sqlite(url) if url.startswith("sqlite") else _open_postgresql(url)
-        self._queue = Path(f"{self.engine.url.database}-queue") if self.engine.dialect.name == "sqlite" else None
+        self.queue = Path(f"{self.engine.url.database}-queue") if self.engine.dialect.name == "sqlite" else None
         self._reader = self.engine.execution_options(begin="BEGIN", **_READING.get(self.engine.dialect.name, {}))
 
     @contextmanager
@@ -56,10 +58,10 @@ class Database:
     def _turn(self) -> Iterator[None]:
         """Writers on SQLite wait in line: its own waiting is sleep, up to a tenth of a second at a time, and whoever
         comes back at once gets in before those who sleep. The lock goes with the process that held it."""
-        if self._queue is None:
+        if self.queue is None:
             yield
             return
-        line = os.open(self._queue, os.O_RDWR | os.O_CREAT, 0o600)
+        line = os.open(self.queue, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(line, fcntl.LOCK_EX)
             yield
@@ -68,6 +70,20 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the trouble is the database's own: gone, starting, full. Of what it says of a statement, none is."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolIsEmpty)
+    said = getattr(error.orig, "sqlstate", None)
+    if said is None:
+        return isinstance(error, OperationalError | InterfaceError)
+    return said[:2] in _OWN_TROUBLE or said == "25006"  # read-only: it has become a standby
+
+
+# Connection, deadlock, resources, operator, system: the classes of PostgreSQL's error codes.
+_OWN_TROUBLE = {"08", "40", "53", "57", "58"}
 
 
 def _commit(db: Db) -> None:
@@ -116,6 +132,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _open_postgresql(url: str) -> Engine:
-    return create_engine(
-        url, pool_size=8, hide_parameters=True, pool_pre_ping=True, connect_args={"application_name": "parvi"}
-    )
+    return create_engine(url, pool_size=8, hide_parameters=True, pool_pre_ping=True, connect_args=_TO_POSTGRESQL)
+
+
+# A server whose machine has died closes no connection: half a minute of silence does.
+_TO_POSTGRESQL = {
+    "application_name": "parvi",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+}

@@ -4,11 +4,12 @@ Refusal
 ├── NotFound      NetworkNotFound ThreadNotFound PostNotFound MemberNotFound AttachmentNotFound PageNotFound LinkNotValid
 │                 AddressNotFound
 ├── NotAllowed    NotSignedIn NotAMember NotAContact MembersOnly NetworkArchived ThreadLocked WrongOrigin BadToken MayNotChange
-│                 CoordinatorsOnly
+│                 MetricsTokenWrong CoordinatorsOnly ContactsOnly
 ├── Invalid       EmptyPost SubjectMissing TextTooLong UploadTooLarge BadAddress BadSlug BadChoice NameMissing
 │                 SlugTaken ChoiceUnclear AnswerUnclear AbsenceUnclear NothingAnswered CodeWrong FormIncomplete FileUnreadable MailNotTaken
 │                 MailMissing InvitationAnswered
-└── TooMany       TooManyCodes TooManyTries
+├── TooMany       TooManyCodes TooManyTries SaidAgain ToAndFro
+└── FilesAway     our own trouble, which passes: what was sent is to be sent again
 
 Doors turn the kind into a page, a mail or an exit status; anything else raised is a bug.
 """
@@ -134,6 +135,12 @@ class BadToken(NotAllowed):
     instead = _("Send it as “Authorization: Bearer …”; “parvi token” makes one.")
 
 
+class MetricsTokenWrong(NotAllowed):
+    status = 401
+    sentence = _("The token for the figures is missing or not right.")
+    instead = _("Send it as “Authorization: Bearer …”; it is the setting PARVI_METRICS_TOKEN.")
+
+
 class MayNotChange(NotAllowed):
     sentence = _("Only its author and the contact persons of %(network)s can change this message.")
     instead = _("Ask one of them.")
@@ -142,6 +149,11 @@ class MayNotChange(NotAllowed):
 class CoordinatorsOnly(NotAllowed):
     sentence = _("Only coordinators can use this page.")
     instead = _("Ask one of them to look for you.")
+
+
+class ContactsOnly(NotAllowed):
+    sentence = _("Only the contact persons of %(network)s see to whom its messages went.")
+    instead = _("How many got this one, and whether you did, is told on its page.")
 
 
 class EmptyPost(Invalid):
@@ -252,3 +264,21 @@ class TooManyCodes(TooMany):
 class TooManyTries(TooMany):
     sentence = _("There have been too many tries.")
     instead = _("Wait a while and try again.")
+
+
+class SaidAgain(TooMany):
+    sentence = _("You have written the same to the discussion “%(subject)s” several times today.")
+    instead = _("If a machine answers in your name, switch that off; if not, say it in other words or on the web.")
+
+
+class ToAndFro(TooMany):
+    sentence = _("The discussion “%(subject)s” goes to and fro faster than people write.")
+    instead = _(
+        "If a machine answers in your name, switch that off; if not, send your mail again in ten minutes, or write on the web."
+    )
+
+
+class FilesAway(Refusal):
+    status = 503
+    sentence = _("Files cannot be kept or read right now.")
+    instead = _("The fault is ours; try again in a few minutes.")

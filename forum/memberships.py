@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from forum import digests
+from forum import digests, history, outbox
 from forum.db import AnyRow, Db
 from forum.errors import BadChoice, NotAMember
 from forum.tables import Member, Membership, Network
@@ -18,13 +18,7 @@ def join(
     db: Db, network: Network, member: Member, now: datetime, *, mode: str | None = None, role: str | None = None
 ) -> Membership:
     """Idempotent: who is a member already keeps what is not said anew."""
-    membership = db.get(Membership, (network.id, member.id))
-    if membership is None:
-        newest = digests.newest_post(db, network.id)
-        membership = Membership(
-            network_id=network.id, member_id=member.id, joined_at=now, mode="each", role="member", digested_id=newest
-        )
-        db.add(membership)
+    membership = db.get(Membership, (network.id, member.id)) or _begin(db, network, member, now)
     if mode is not None:
         _choose(db, membership, mode, now)
     if role is not None:
@@ -33,13 +27,14 @@ def join(
     return membership
 
 
-def leave(db: Db, network: Network, member: Member) -> bool:
-    """Whether they were a member until now."""
-    gone = db.execute(
-        delete(Membership)
-        .where(Membership.network_id == network.id, Membership.member_id == member.id)
-        .returning(Membership.member_id)
-    ).first()
+def leave(db: Db, network: Network, member: Member, now: datetime) -> bool:
+    """Whether they were a member until now. What was on its way to them stays here."""
+    newest = history.stand_still(db, network.id)
+    mine = (Membership.network_id == network.id, Membership.member_id == member.id)
+    gone = db.execute(delete(Membership).where(*mine).returning(*Membership.__table__.columns)).first()
+    if gone is not None:
+        history.end_membership(db, gone, newest, now)
+        outbox.let_go(db, network.id, member.id, now)
     return gone is not None
 
 
@@ -64,10 +59,32 @@ def of_member(db: Db, member_id: int) -> Sequence[AnyRow]:
     ).all()
 
 
+def _begin(db: Db, network: Network, member: Member, now: datetime) -> Membership:
+    newest = history.stand_still(db, network.id)
+    membership = Membership(
+        network_id=network.id,
+        member_id=member.id,
+        joined_at=now,
+        mode="each",
+        role="member",
+        digested_id=newest,
+        after_id=newest,
+    )
+    db.add(membership)
+    db.flush()
+    return membership
+
+
 def _choose(db: Db, membership: Membership, mode: str, now: datetime) -> None:
-    before, membership.mode = membership.mode, check_mode(mode)
-    if membership.mode != before:
-        digests.follow_mode(db, membership, before, now)
+    """Locks network, member and membership, in this order."""
+    if check_mode(mode) == membership.mode:
+        return
+    newest = history.stand_still(db, membership.network_id)
+    digests.lock(db, db.get_one(Member, membership.member_id))
+    db.refresh(membership, with_for_update=True)
+    history.end_mode(db, membership, newest)
+    before, membership.mode = membership.mode, mode
+    digests.follow_mode(db, membership, before, now)
 
 
 def check_mode(mode: str) -> str:

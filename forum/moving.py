@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, func, insert, literal, or_, select, update
 
-from forum import threads
+from forum import history, threads
 from forum.db import AnyRow, Db
 from forum.errors import MayNotChange, NetworkArchived, SubjectMissing, ThreadLocked, ThreadNotFound
 from forum.tables import Member, Membership, Network, Post, Subscription, Thread
@@ -86,7 +86,8 @@ def adopt(db: Db, parent: Post) -> None:
         orphan.landed_by, orphan.landed_because = "reference", "what it answers came later"
         threads.note_change(db, orphan.thread_id)
         if orphan.number == 1 and orphan.thread_id != parent.thread_id:
-            carry(db, orphan, threads.find_thread(db, parent.thread_id), mutes=True)
+            # Who muted the answers is sent no mail of what they answer: not of this very post, which goes out next.
+            carry(db, orphan, threads.find_thread(db, parent.thread_id), mutes=True, newest=parent.id - 1)
 
 
 _WAITING = (
@@ -97,20 +98,23 @@ _WAITING = (
 )
 
 
-def carry(db: Db, post: Post, target: Thread, *, mutes: bool) -> None:
-    """A post and all that answers it, from its thread to the target; `mutes`: whether who muted the one mutes the other."""
+def carry(db: Db, post: Post, target: Thread, *, mutes: bool, newest: int) -> None:
+    """A post and all that answers it, from its thread to the target; `mutes`: whether who muted the one mutes the other,
+    for all that comes after the post `newest`."""
     source = threads.find_thread(db, post.thread_id)
     moved = with_answers(db, post)
     target.moved_to_id = None
     db.flush()
     top = db.scalar(select(func.max(Post.number)).where(Post.thread_id == target.id)) or 0
     for step, post_id in enumerate(moved, start=1):
-        move = update(Post).where(Post.id == post_id).values(thread_id=target.id, number=top + step)
+        came_in = func.coalesce(Post.came_in_id, Post.thread_id)
+        move = update(Post).where(Post.id == post_id)
+        move = move.values(thread_id=target.id, number=top + step, came_in_id=came_in)
         db.execute(move.execution_options(synchronize_session="fetch"))
     _tidy(db, target)
     _tidy(db, source)
     if source.posts == 0:
-        _lead_on(db, source, target, mutes=mutes)
+        _lead_on(db, source, target, mutes=mutes, newest=newest)
     threads.note_change(db, source.id, target.id)
     db.expire_all()
     db.refresh(target)
@@ -151,7 +155,7 @@ def _keeps_order(db: Db, thread: Thread, who: Member) -> bool:
 
 def _move(db: Db, post: Post, target: Thread, *, mutes: bool) -> None:
     post.landed_by, post.landed_because = "moved", "moved by hand"
-    carry(db, post, target, mutes=mutes)
+    carry(db, post, target, mutes=mutes, newest=history.newest_post(db, post.network_id))
 
 
 def _tidy(db: Db, thread: Thread) -> None:
@@ -200,7 +204,7 @@ def _in_order(parents: dict[int, int | None]) -> list[int]:
     return list(placed)
 
 
-def _lead_on(db: Db, source: Thread, target: Thread, *, mutes: bool) -> None:
+def _lead_on(db: Db, source: Thread, target: Thread, *, mutes: bool, newest: int) -> None:
     """The empty thread stays as a signpost; who followed it follows the new one too.
 
     So with who muted it, unless an author moved it: else they could silence another's discussion with a muted one.
@@ -213,12 +217,13 @@ def _lead_on(db: Db, source: Thread, target: Thread, *, mutes: bool) -> None:
         .execution_options(synchronize_session=False)
     )
     there = select(Subscription.member_id).where(Subscription.thread_id == target.id)
-    here = select(literal(target.id), Subscription.member_id, Subscription.muted, Subscription.since).where(
+    chosen = Subscription.member_id, Subscription.muted, Subscription.since
+    here = select(literal(target.id), *chosen, literal(newest)).where(
         Subscription.thread_id == source.id,
         Subscription.member_id.not_in(there),
         or_(Subscription.muted.is_(False), literal(mutes)),
     )
-    db.execute(insert(Subscription).from_select(["thread_id", "member_id", "muted", "since"], here))
+    db.execute(insert(Subscription).from_select(["thread_id", "member_id", "muted", "since", "after_id"], here))
     db.flush()
 
 

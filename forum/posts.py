@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from forum import attachments, moving, outbox, text, threads
+from forum import attachments, loops, moving, outbox, text, threads
 from forum.attachments import Upload
 from forum.db import AnyRow, Db
 from forum.errors import (
@@ -60,8 +60,9 @@ class Accepted:
     is_new: bool = field(default=True)  # False: this very message had been accepted before
 
 
-def accept(db: Db, draft: Draft, now: datetime) -> Accepted:
-    """Checks, stores, bumps the thread and writes down who is owed a mail. Refuses as `check_may_post` and `_check_content` say."""
+def accept(db: Db, draft: Draft, now: datetime, daily_cap: int = 0) -> Accepted:
+    """Checks, stores, bumps the thread and writes down who is owed a mail, or a place in a digest if they have been owed
+    `daily_cap` mails within a day. Refuses as `check_may_post` and `_check_content` say."""
     network = db.get_one(
         Network, draft.network_id, with_for_update=True
     )  # one post at a time in a network: numbers and copies
@@ -70,6 +71,8 @@ def accept(db: Db, draft: Draft, now: datetime) -> Accepted:
     check_may_post(db, network, draft.author_id, draft.owner)
     _check_content(draft)
     thread = _thread(db, draft)
+    if draft.came_by == "mail":
+        loops.check(db, thread, draft.author_id, draft.text, draft.sent_at)
     post = Post(
         network_id=network.id,
         thread_id=thread.id,
@@ -87,6 +90,7 @@ def accept(db: Db, draft: Draft, now: datetime) -> Accepted:
         conversation=draft.conversation,
         awaits=draft.awaits,
         mails=draft.mails,
+        accepted_at=now,
         text=draft.text,
         folded=draft.folded,
         whole_text=draft.whole_text if draft.folded else "",
@@ -98,7 +102,7 @@ def accept(db: Db, draft: Draft, now: datetime) -> Accepted:
     attachments.attach(db, post, draft.uploads)
     moving.adopt(db, post)
     if draft.mails:
-        outbox.owe_post(db, post, now)
+        outbox.owe_post(db, network, post, now, daily_cap)
     return Accepted(post)
 
 
@@ -138,14 +142,22 @@ _BY_MESSAGE_ID = select(Post.id, Post.thread_id, Post.message_id, Post.author_id
 
 
 def ancestors(db: Db, post: Post, limit: int = 10) -> list[str]:
-    """Message-IDs from the thread's first post down to the parent, oldest first; at most `limit`, the oldest one kept."""
+    """Message-IDs from the thread's first post down to the parent, oldest first; at most `limit`, the oldest one kept.
+
+    What the first one answers and what is not here yet is above it all: once it comes, mail programs know where it belongs.
+    """
     ids: list[str] = []
-    step = _above(db, post)
-    while step is not None and len(ids) < 100:
+    top: Post | AnyRow = post
+    while len(ids) < 100 and (step := _above(db, top)) is not None:
         ids.append(step.message_id)
-        step = _above(db, step)
+        top = step
+    if top.awaits and top.parent_id is None and top.number == 1:
+        ids.append(top.awaits)
     ids.reverse()
     return ids if len(ids) <= limit else [ids[0], *ids[-limit + 1 :]]
+
+
+_LINKS = (Post.message_id, Post.parent_id, Post.thread_id, Post.number, Post.awaits)
 
 
 def _above(db: Db, post: Post | AnyRow) -> AnyRow | None:
@@ -154,7 +166,7 @@ def _above(db: Db, post: Post | AnyRow) -> AnyRow | None:
         return None
     first = (Post.thread_id == post.thread_id) & (Post.number == 1)
     above = first if post.parent_id is None else Post.id == post.parent_id
-    return db.execute(select(Post.message_id, Post.parent_id, Post.thread_id, Post.number).where(above)).first()
+    return db.execute(select(*_LINKS).where(above)).first()
 
 
 def in_network(db: Db, network_id: int, after: int = 0, limit: int = 500) -> Sequence[AnyRow]:

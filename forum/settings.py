@@ -2,14 +2,18 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "PARVI_"
+UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_RATE = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,3})([smhd])", re.ASCII)
 
 
 class SettingsWrong(Exception):
@@ -26,6 +30,14 @@ class Settings:
 
     data: Path = setting(Path("data"), "Folder for everything Parvi keeps: database, attachments, secret.")
     database_url: str = setting("", "`postgresql://user:password@host/name`; empty means SQLite in the data folder.")
+    files: str = setting(
+        "",
+        "`s3://bucket/prefix`, with the service and its keys in the usual `AWS_*` of the environment; "
+        "empty means the folder `files` in the data folder.",
+    )
+    raw_days: int = setting(
+        7, "How many days after a mail was worked through its bytes move from the database to the files; 0 for never."
+    )
     base_url: str = setting(
         "http://localhost:8000", "How the pages are reached from outside, without a slash at the end."
     )
@@ -35,6 +47,9 @@ class Settings:
     lmtp: str = setting("", "Where mail comes in by LMTP: host:port or the path of a socket; empty for none.")
     relay: str = setting(
         "", "Where mail goes out: `smtp://user:password@host:port` (STARTTLS when offered), `smtps://` or `lmtp://`."
+    )
+    domain_connections: int = setting(
+        2, "How many copies go to one domain at the same time, as long as others wait to go elsewhere."
     )
     caught_mail: str = setting("", "Folder in which outgoing mail is caught instead of sent; for trying things out.")
     secret: str = setting(
@@ -52,14 +67,29 @@ class Settings:
         "", "Domains of lists and forwarders whose ARC seals are believed, separated by commas (RFC 8617)."
     )
     dns: str = setting("", "The name server that is asked about senders, address:port; empty for the system's.")
-    dkim_key: str = setting("", "File with the private RSA key (PEM) that signs outgoing mail; empty for no signature.")
-    dkim_selector: str = setting("parvi", "The selector under which the public key stands in DNS.")
+    relay_rate: str = setting(
+        "", "How many copies the relay takes in how long, `500/1h`: number, then s, m, h or d; empty for no limit."
+    )
+    dkim_key: str = setting(
+        "",
+        "File with the private key (PEM, RSA or Ed25519) that signs outgoing mail; several, separated by commas; "
+        "empty for no signature.",
+    )
+    dkim_selector: str = setting(
+        "parvi", "The selector under which the public key stands in DNS; one for each key, in the same order."
+    )
     workers: int = setting(1, "How many processes serve pages.")
     max_mail_mb: int = setting(25, "The largest mail and the largest sum of uploads taken, in megabytes.")
     attach_limit_mb: int = setting(
         5, "Attachments of a post up to this sum go along in its mails; beyond it they become links."
     )
+    daily_cap: int = setting(
+        2000, "How many messages go to a member by mail within 24 hours; the others come in a digest. 0 for no cap."
+    )
     operator: str = setting("", "The operator's own address: gets mail to postmaster@ and abuse@, and alarms.")
+    metrics_token: str = setting(
+        "", "Who sends it as `Authorization: Bearer` reads `/metrics`; empty: only this machine itself does."
+    )
     demo: bool = setting(False, "Shows `/dev/mail` and one-click sign-in. Never set this where real people are.")
 
     @property
@@ -79,6 +109,12 @@ class Settings:
     @property
     def sealers(self) -> frozenset[str]:
         return frozenset(part.strip().lower() for part in self.arc_sealers.split(",") if part.strip())
+
+    @property
+    def rate(self) -> tuple[int, timedelta] | None:
+        """Copies, and the window of time for them."""
+        said = _RATE.fullmatch(self.relay_rate)
+        return (int(said[1]), int(said[2]) * UNITS[said[3]]) if said else None
 
     @property
     def https(self) -> bool:
@@ -142,8 +178,20 @@ def _checked(settings: Settings) -> Settings:
         raise SettingsWrong(f"{PREFIX}BASE_URL should be like https://forum.example.org, not “{settings.base_url}”.")
     if settings.relay and urlsplit(settings.relay).scheme not in ("smtp", "smtps", "lmtp"):
         raise SettingsWrong(f"{PREFIX}RELAY should begin with smtp://, smtps:// or lmtp://.")
+    if settings.relay_rate and not settings.rate:
+        raise SettingsWrong(f"{PREFIX}RELAY_RATE should be like 500/1h, not “{settings.relay_rate}”.")
     if settings.database_url and not settings.database_url.startswith(("postgresql://", "sqlite:///")):
         raise SettingsWrong(f"{PREFIX}DATABASE_URL should begin with postgresql:// or sqlite:///.")
+    if settings.files and not re.fullmatch(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*", settings.files, re.ASCII
+    ):
+        raise SettingsWrong(f"{PREFIX}FILES should be like s3://bucket or s3://bucket/prefix, not “{settings.files}”.")
+    if settings.raw_days < 0:
+        raise SettingsWrong(f"{PREFIX}RAW_DAYS should be 0 or more.")
+    if settings.domain_connections < 1:
+        raise SettingsWrong(f"{PREFIX}DOMAIN_CONNECTIONS should be 1 or more.")
+    if settings.daily_cap < 0:
+        raise SettingsWrong(f"{PREFIX}DAILY_CAP should be 0 or more.")
     if not 1 <= settings.workers <= 64:
         raise SettingsWrong(f"{PREFIX}WORKERS should be between 1 and 64.")
     return settings

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
+from forum import history
 from forum.db import Db
 from forum.tables import Member, Membership, Subscription, Thread
 
@@ -32,7 +33,23 @@ def mute(db: Db, thread: Thread, member: Member, now: datetime) -> None:
 
 def clear(db: Db, thread: Thread, member: Member) -> None:
     """Back to what the network's mode says."""
-    db.execute(delete(Subscription).where(Subscription.thread_id == thread.id, Subscription.member_id == member.id))
+    newest = history.stand_still(db, thread.network_id)
+    if found := _locked(db, thread.id, member.id):
+        _end(db, found, thread.network_id, newest)
+
+
+def unfollow_all(db: Db, network_id: int, member_id: int) -> bool:
+    """Whether they followed any discussion of the network until now."""
+    newest = history.stand_still(db, network_id)
+    here = select(Thread.id).where(Thread.network_id == network_id)
+    followed = db.scalars(
+        select(Subscription)
+        .where(Subscription.member_id == member_id, Subscription.muted.is_(False), Subscription.thread_id.in_(here))
+        .with_for_update()
+    ).all()
+    for each in followed:
+        _end(db, each, network_id, newest)
+    return bool(followed)
 
 
 def state(db: Db, thread_id: int, member_id: int) -> str:
@@ -55,7 +72,24 @@ def standing(db: Db, network_id: int, thread_id: int | None, member_id: int) -> 
 
 
 def _set(db: Db, thread: Thread, member: Member, now: datetime, *, muted: bool) -> None:
-    found = db.get(Subscription, (thread.id, member.id)) or Subscription(thread_id=thread.id, member_id=member.id)
-    found.muted, found.since = muted, now
-    db.add(found)
+    newest = history.stand_still(db, thread.network_id)
+    found = _locked(db, thread.id, member.id)
+    if found is None:
+        found = Subscription(thread_id=thread.id, member_id=member.id)
+        db.add(found)
+    elif found.muted == muted:
+        return
+    else:
+        history.end_choice(db, found, thread.network_id, newest)
+    found.muted, found.since, found.after_id = muted, now, newest
     db.flush()
+
+
+def _end(db: Db, subscription: Subscription, network_id: int, newest: int) -> None:
+    history.end_choice(db, subscription, network_id, newest)
+    db.delete(subscription)
+    db.flush()
+
+
+def _locked(db: Db, thread_id: int, member_id: int) -> Subscription | None:
+    return db.get(Subscription, (thread_id, member_id), with_for_update=True, populate_existing=True)

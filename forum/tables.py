@@ -1,44 +1,23 @@
 """The whole schema, data only. Times are UTC; there are no relationships: every join is written where it is needed."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
-    BigInteger,
-    DateTime,
-    Dialect,
+    ExecutableDDLElement,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
-    TypeDecorator,
     UniqueConstraint,
+    event,
     false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime on both databases: SQLite drops the zone, so it is put back; a naive one is a bug and raises."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without its zone")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
-
-
-Number = BigInteger().with_variant(Integer, "sqlite")  # a copy for each reader of each post: they will be many
+from forum.columns import Number, UtcDateTime, index_of_mailed, index_of_some
 
 
 class Table(DeclarativeBase):
@@ -51,11 +30,6 @@ class Table(DeclarativeBase):
         }
     )
     type_annotation_map = {int: Number, datetime: UtcDateTime, dict[str, Any]: JSON, list[int]: JSON}  # noqa: RUF012
-
-
-def _index_of_some(name: str, *columns: str, where: str) -> Index:
-    """Over the few rows that matter, so that the many cost nothing."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Organisation(Table):
@@ -79,6 +53,8 @@ class Network(Table):
     tags_subjects: Mapped[bool] = mapped_column(default=True)  # whether mails carry [slug]
     created_at: Mapped[datetime]
     last_post_at: Mapped[datetime | None]
+    copies_since_id: Mapped[int] = mapped_column(default=0, server_default="0")  # the lowest of its memberships
+    full_until: Mapped[datetime | None]  # likewise the earliest
 
 
 class Member(Table):
@@ -97,13 +73,8 @@ class Member(Table):
     away_from: Mapped[datetime | None]  # no mail from here on until `away_until`; both or neither
     away_until: Mapped[datetime | None]
     __table_args__ = (
-        Index(
-            "ix_members_digest_due_at",
-            "digest_due_at",
-            sqlite_where=text("digest_due_at IS NOT NULL"),
-            postgresql_where=text("digest_due_at IS NOT NULL"),
-        ),
-        _index_of_some("ix_members_away_until", "away_until", where="away_until IS NOT NULL"),
+        index_of_some("ix_members_digest_due_at", "digest_due_at", where="digest_due_at IS NOT NULL"),
+        index_of_some("ix_members_away_until", "away_until", where="away_until IS NOT NULL"),
     )
 
 
@@ -123,7 +94,7 @@ class Address(Table):
     probed_at: Mapped[datetime | None]  # while it is waited for whether the probe comes back
     paused_at: Mapped[datetime | None]  # since then no posts and digests go there
     __table_args__ = (
-        _index_of_some("ix_addresses_bounced_at", "bounced_at", where="bounced_at IS NOT NULL"),
+        index_of_some("ix_addresses_bounced_at", "bounced_at", where="bounced_at IS NOT NULL"),
         Index(
             "ix_addresses_getting_mail",
             "member_id",
@@ -143,6 +114,31 @@ class Membership(Table):
     mode: Mapped[str] = mapped_column(default="each")
     digested_id: Mapped[int] = mapped_column(default=0)  # the last post that digests of this membership have covered
     joined_at: Mapped[datetime]
+    after_id: Mapped[int | None]  # the network's newest post when `mode` was chosen: it holds for later ones; see history.py
+    copies_since_id: Mapped[int] = mapped_column(default=0, server_default="0")  # see daily_cap.py
+    full_until: Mapped[datetime | None]  # until then posts are owed to them in a digest
+
+
+class PastMembership(Table):
+    """A mode that held for the network's posts after one and until another, where there were any between."""
+
+    __tablename__ = "past_memberships"
+    network_id: Mapped[int] = mapped_column(ForeignKey("networks.id"), primary_key=True)
+    until_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    after_id: Mapped[int]
+    mode: Mapped[str]
+    left_at: Mapped[datetime | None]  # where it ended because they left the network
+    digested_id: Mapped[int | None]  # likewise: the last post that digests had covered then
+
+
+class PastAbsence(Table):
+    __tablename__ = "past_absences"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"))
+    away_from: Mapped[datetime]
+    away_until: Mapped[datetime]
+    __table_args__ = (Index("ix_past_absences_member_id", "member_id", "away_until"),)
 
 
 class Thread(Table):
@@ -180,6 +176,8 @@ class Post(Table):
     conversation: Mapped[str | None]  # of Outlook's Thread-Index, hex
     awaits: Mapped[str | None]  # the Message-ID it answers, while that has not arrived
     mails: Mapped[bool] = mapped_column(default=True)  # an import owes nobody a mail, nor a place in a digest
+    accepted_at: Mapped[datetime | None]  # when it came here; empty before version 0003
+    came_in_id: Mapped[int | None]  # the thread in which it came, once it has been moved to another
     text: Mapped[str]
     folded: Mapped[str] = mapped_column(default="")
     html: Mapped[str]
@@ -192,8 +190,9 @@ class Post(Table):
         Index("ix_posts_network_id", "network_id", "id"),
         Index("ix_posts_message_id", "message_id"),
         Index("ix_posts_author_id", "author_id", "sent_at"),
-        _index_of_some("ix_posts_conversation", "network_id", "conversation", where="conversation IS NOT NULL"),
-        _index_of_some("ix_posts_awaits", "network_id", "awaits", where="awaits IS NOT NULL"),
+        index_of_some("ix_posts_conversation", "network_id", "conversation", where="conversation IS NOT NULL"),
+        index_of_some("ix_posts_awaits", "network_id", "awaits", where="awaits IS NOT NULL"),
+        index_of_mailed("ix_posts_mailed", "network_id", "accepted_at"),
     )
 
 
@@ -218,10 +217,22 @@ class Subscription(Table):
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True, index=True)
     muted: Mapped[bool] = mapped_column(default=False)
     since: Mapped[datetime]
+    after_id: Mapped[int | None]  # as of a membership
+
+
+class PastSubscription(Table):
+    """As a past membership, of a choice for a thread."""
+
+    __tablename__ = "past_subscriptions"
+    thread_id: Mapped[int] = mapped_column(ForeignKey("threads.id"), primary_key=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    until_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    after_id: Mapped[int]
+    muted: Mapped[bool]
 
 
 class Mail(Table):
-    """A mail as it came, kept whole."""
+    """A mail as it came, kept whole: `forum/mails.py` says where its bytes are."""
 
     __tablename__ = "mails"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -229,7 +240,9 @@ class Mail(Table):
     envelope_from: Mapped[str]
     peer: Mapped[str]
     vouched: Mapped[bool] = mapped_column(default=False)  # `parvi mail inject --trusted`
-    raw: Mapped[bytes]
+    raw: Mapped[bytes] = mapped_column(deferred=True)  # empty once they have moved to the files
+    digest: Mapped[str | None]  # by which they are found there
+    __table_args__ = (index_of_some("ix_mails_here", "received_at", where="digest IS NULL"),)
 
 
 class Inbox(Table):
@@ -251,7 +264,7 @@ class Inbox(Table):
     chosen: Mapped[int | None]  # what they said: a post, or 0 for a new thread
     asked_address: Mapped[str | None]  # while its member is asked whether this is theirs: the one that a yes claims
     __table_args__ = (
-        _index_of_some("ix_inbox_due", "due_at", where="fate IS NULL"),
+        index_of_some("ix_inbox_due", "due_at", where="fate IS NULL"),
         Index("ix_inbox_fate", "fate", "id"),
     )
 
@@ -282,17 +295,14 @@ class Outbox(Table):
     claim: Mapped[str | None]  # whose claim; a record by anyone else does not count
     tries: Mapped[int] = mapped_column(server_default="0", default=0)
     done_at: Mapped[datetime | None]
-    outcome: Mapped[str | None]  # sent, refused, bounced, gone
+    outcome: Mapped[str | None]  # sent, refused, bounced; left: they have left the network; those of daily_cap.py
     answer: Mapped[str | None]  # what the peer said
     __table_args__ = (
         UniqueConstraint("post_id", "member_id"),
-        Index(
-            "ix_outbox_due",
-            "due_at",
-            "id",
-            sqlite_where=text("done_at IS NULL"),
-            postgresql_where=text("done_at IS NULL"),
-        ),
+        index_of_some("ix_outbox_due", "due_at", "id", where="done_at IS NULL"),
+        index_of_some("ix_outbox_notices_due", "due_at", "id", where="done_at IS NULL AND notice_id IS NOT NULL"),
+        index_of_some("ix_outbox_deferred", "id", where="done_at IS NULL AND answer IS NOT NULL"),
+        index_of_some("ix_outbox_digest", "member_id", "done_at", where="outcome = 'digest'"),
     )
 
 
@@ -322,3 +332,60 @@ class Attempt(Table):
     key: Mapped[str]
     tried_at: Mapped[datetime]
     __table_args__ = (Index("ix_attempts_key_tried_at", "key", "tried_at"),)
+
+
+class Tally(Table):
+    """How often something came to its end, ever, and when last: counted where it happens, so that nothing is counted over."""
+
+    __tablename__ = "tallies"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    at: Mapped[datetime]
+
+
+class Pace(Table):
+    """How many copies have gone in a window of time; only where the relay counts them."""
+
+    __tablename__ = "pace"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    used: Mapped[int]
+
+
+class Alarm(Table):
+    """A kind of trouble that the operator has been told about."""
+
+    __tablename__ = "alarms"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    told_at: Mapped[datetime]
+    seen_at: Mapped[datetime]  # when it was last so
+    well_at: Mapped[datetime | None]  # when they were told that it is over
+
+
+class Schema(Table):
+    """One row, written by `parvi migrate`."""
+
+    __tablename__ = "schema"
+    bears: Mapped[str] = mapped_column(primary_key=True)  # the oldest program that can live with it, by its version
+
+
+# PostgreSQL tells who listens that something has come, when it is committed: see bell.py. A thread's row changes with
+# each of its posts.
+
+RUNG = {"outbox": "INSERT", "inbox": "INSERT", "threads": "UPDATE"}
+
+
+def channel(table: str) -> str:
+    return f"parvi_{table}"
+
+
+def _on_postgresql(statement: str) -> ExecutableDDLElement:
+    return DDL(statement).execute_if(dialect="postgresql")  # type: ignore[no-untyped-call]
+
+
+_RING = """CREATE OR REPLACE FUNCTION parvi_ring() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_notify('parvi_' || TG_TABLE_NAME, ''); RETURN NULL; END $$"""
+event.listen(Table.metadata, "before_create", _on_postgresql(_RING))
+for _table, _act in RUNG.items():
+    _rings = f"CREATE TRIGGER ring AFTER {_act} ON {_table} FOR EACH STATEMENT EXECUTE FUNCTION parvi_ring()"
+    event.listen(Table.metadata.tables[_table], "after_create", _on_postgresql(_rings))

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
 
 from sqlalchemy import bindparam, func, select, true, tuple_, update
 from sqlalchemy.orm import aliased
 
+from forum.columns import UtcDateTime
 from forum.db import AnyRow, AnySelect, Db
 from forum.errors import ThreadNotFound
-from forum.tables import Member, Membership, Network, Organisation, Post, Thread, UtcDateTime
+from forum.tables import Member, Membership, Network, Organisation, Post, Thread
 
 PAGE = 50
+Version: TypeAlias = tuple[Any, ...]
 
 # Made once: an alias, or a statement, costs more to build than the query to run.
 _first, _last, _answered = aliased(Post), aliased(Post), aliased(Post)
@@ -20,6 +22,7 @@ _starter, _latest, _asker = aliased(Member), aliased(Member), aliased(Member)
 
 
 _sent_at = bindparam("sent_at", type_=UtcDateTime())
+_EVER = bindparam("ever", datetime(1, 1, 2, tzinfo=UTC), UtcDateTime())
 _BUMPED = {
     name: update(Thread)
     .where(Thread.id == bindparam("thread"))
@@ -59,14 +62,50 @@ def in_network(db: Db, network_id: int, after: str = "", limit: int = PAGE) -> P
 
 def lately(db: Db, member: Member, limit: int = 30) -> Sequence[AnyRow]:
     """What is going on across a member's networks, the latest first: as in_network, and slug and network's name."""
-    mine = select(Membership.network_id).where(Membership.member_id == member.id)
+    newest = db.scalars(_LATELY, {"member": member.id, "limit": limit, "more": limit - 1}).all()
     return db.execute(
         _summaries(Network.slug, Network.name.label("network"))
         .join(Network, Network.id == Thread.network_id)
-        .where(Thread.network_id.in_(mine))
+        .where(Thread.id.in_(newest))
         .order_by(Thread.last_post_at.desc(), Thread.id.desc())
-        .limit(limit)
     ).all()
+
+
+def _newest_of_each() -> AnySelect:
+    """Of each network so many, read off the end of its index, and of these the latest: else all that were ever there are
+    sorted. A network with fewer gives all it has."""
+    other = aliased(Thread)
+    last_of_so_many = (
+        select(other.last_post_at)
+        .where(other.network_id == Membership.network_id, other.posts > 0)
+        .order_by(other.last_post_at.desc(), other.id.desc())
+        .offset(bindparam("more"))
+        .limit(1)
+        .correlate(Membership)
+        .scalar_subquery()
+    )
+    in_time = Thread.last_post_at >= func.coalesce(last_of_so_many, _EVER)
+    return (
+        select(Thread.id)
+        .join(Membership, Membership.network_id == Thread.network_id)
+        .where(Membership.member_id == bindparam("member"), in_time, Thread.posts > 0)
+        .order_by(Thread.last_post_at.desc(), Thread.id.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+_LATELY = _newest_of_each()
+
+
+def version(thread: Thread) -> Version:
+    """Differs whenever something in the thread does."""
+    return (thread.posts, thread.changes, thread.locked_at, thread.moved_to_id)
+
+
+def versions(db: Db, thread_ids: Sequence[int]) -> dict[int, Version]:
+    """As `version`, of many; one query."""
+    query = select(Thread.id, Thread.posts, Thread.changes, Thread.locked_at, Thread.moved_to_id)
+    return {row[0]: tuple(row[1:]) for row in db.execute(query.where(Thread.id.in_(thread_ids)))}
 
 
 def posts_in(db: Db, thread_id: int, after: int = 0, limit: int = PAGE) -> Page:

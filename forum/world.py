@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from forum.db import Database
-from forum.files import Files
+from forum.files import Files, open_files
 from forum.settings import Settings
 from forum.tokens import Tokens
 
@@ -34,7 +34,10 @@ class World:
 def open_world(settings: Settings) -> World:
     settings.data.mkdir(parents=True, exist_ok=True)
     return World(
-        settings, Database(settings.sqlalchemy_url), Files(settings.data / "files"), Tokens(_secrets(settings))
+        settings,
+        Database(settings.sqlalchemy_url),
+        open_files(settings.files, settings.data),
+        Tokens(_secrets(settings)),
     )
 
 

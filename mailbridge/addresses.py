@@ -2,7 +2,7 @@
 
 slug@                a network          slug+r.TOKEN@   who replies, and to which post
 slug+join@ +leave@ +help@ +owner@       slug+a.TOKEN@   an answer to "was this you?"
-b+TOKEN@             envelope sender, for bounces (VERP)
+b+TOKEN@             envelope sender, for bounces (VERP)      b+c.TOKEN@     a mail of the doctor's to ourselves
 postmaster@ abuse@   the operator
 """
 
@@ -12,7 +12,7 @@ from typing import Literal
 
 from forum.tokens import Tokens
 
-Kind = Literal["network", "reply", "answer", "join", "leave", "help", "owner", "bounce", "operator"]
+Kind = Literal["network", "reply", "answer", "join", "leave", "help", "owner", "bounce", "check", "operator"]
 
 OPERATOR = frozenset({"postmaster", "abuse", "hostmaster", "webmaster", "mailer-daemon", "root"})
 WORDS: dict[str, Kind] = {"join": "join", "leave": "leave", "help": "help", "owner": "owner"}
@@ -47,6 +47,9 @@ class Addresses:
     def bounce(self, outbox_id: int) -> str:
         return f"b+{self._tokens.make('bounce', outbox_id)}@{self.domain}"
 
+    def check(self, number: int) -> str:
+        return f"b+c.{self._tokens.make('check', number)}@{self.domain}"
+
     def ours(self, address: str) -> bool:
         return address.rpartition("@")[2].casefold() == self.domain.casefold()
 
@@ -60,6 +63,8 @@ class Addresses:
             return None
         if not plus:
             return Target("operator") if slug in OPERATOR else Target("network", slug)
+        if slug == "b" and rest.startswith("c."):
+            return self._with_token("check", "check", "", rest[2:])
         if slug == "b":
             return self._with_token("bounce", "bounce", "", rest)
         if rest in WORDS:

@@ -55,6 +55,7 @@ _NAMED = re.compile(
     rf"\b(?:to|for|recipient|address|user|vastaanottaja|mottagare|empfänger|destinataire):?\s<?({_ADDRESS})", re.I
 )
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+_KIND = re.compile(r"^\s*[\w-]{1,40}\s*;\s*")
 _BASIC = re.compile(r"(?:^|[\s:(-])([45]\d\d)[\s-]")
 _WILL_RETRY = re.compile(
     r"will (?:be retried|retry|keep trying|continue to (?:try|be attempted)|try again)|attempts will continue|"
@@ -155,9 +156,10 @@ def _recipient(block: Headers) -> Bounced | None:
     if action not in {"failed", "delayed"}:
         return None
     address = _of_field(block.first("original-recipient")) or _of_field(block.first("final-recipient"))
-    code = _code(block.first("status"), block.first("diagnostic-code"))
+    said = _KIND.sub("", block.first("diagnostic-code"))
+    code = _code(block.first("status"), said)
     is_late = action == "delayed"
-    return Bounced(address, not is_late and not code.startswith("4"), code, is_late) if address else None
+    return Bounced(address, not is_late and not code.startswith("4"), code, is_late, said) if address else None
 
 
 def _code(status: str, diagnostic: str) -> str:

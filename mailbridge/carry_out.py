@@ -96,7 +96,8 @@ class Hands:
                 return self._accept(db, case, action, uploads)
 
     def _accept(self, db: Db, case: Case, action: Accept, uploads: Sequence[Upload]) -> Fate:
-        accepted = posts.accept(db, self._draft(db, case, action, uploads), self._world.clock())
+        draft, cap = self._draft(db, case, action, uploads), self._world.settings.daily_cap
+        accepted = posts.accept(db, draft, self._world.clock(), cap)
         if not accepted.is_new:
             because = f"the same mail is message {accepted.post.id} already"
             return case.ends("ignored", because, accepted.post.id)
@@ -158,7 +159,7 @@ class Hands:
             case "leave":
                 assert case.network is not None
                 assert case.author is not None
-                memberships.leave(db, case.network, case.author)
+                memberships.leave(db, case.network, case.author, self._world.clock())
                 self._voice.done(db, case, "leave")
 
     def _subscribe(self, db: Db, case: Case, command: Command) -> None:
@@ -204,9 +205,16 @@ class Hands:
             return f"delayed: {whom}"
         row = db.get(Outbox, outbox_id) if outbox_id else None
         if row is not None and row.outcome not in ("bounced", "refused"):  # the same one may come twice
-            row.outcome, row.answer = "bounced", one_line(letter.subject, 200)
+            row.outcome, row.answer = "bounced", _reason(letter)
+            row.done_at = row.done_at or now  # it may come back before its sending is noted
             bounces.note(db, row.id, _status(letter), now, tokens)
         return f"bounced: {whom}"
+
+
+def _reason(letter: Letter) -> str:
+    """In the words of the server that did not take it, where they are told."""
+    said = (bounced.said for bounced in letter.bounced if not bounced.is_late)
+    return one_line(next(filter(None, said), letter.subject), 200)
 
 
 def _status(letter: Letter) -> str:

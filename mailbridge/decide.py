@@ -160,6 +160,8 @@ def decide(letter: Letter, target: Target, facts: Facts) -> Action:
         return Ignore("our own mail came back")
     if target.kind == "bounce":
         return Ignore(f"no bounce, though it came to the address for them{letter.auto and ': '}{letter.auto}")
+    if target.kind == "check":
+        return Ignore("a mail of “parvi check” to ourselves")
     if target.kind == "operator":
         return PassOn("operator")
     if letter.auto:

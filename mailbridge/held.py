@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from forum import members
+from forum import mails, members
 from forum.db import Db
 from forum.members import fold
 from forum.tables import Inbox, Mail, Member
@@ -25,7 +25,7 @@ def confirm(db: Db, inbox_id: int, now: datetime, chosen: int | None = None) -> 
         return
     row.chosen = chosen
     mail, member_id = db.get_one(Mail, row.mail_id), row.member_id
-    address = row.asked_address or read(mail.raw).author.address
+    address = row.asked_address or read(mails.here(db, mail.id)).author.address  # where a held mail's bytes are
     owner = members.by_address(db, address)
     if owner is None and row.asked_address and member_id and members.claim(db, member_id, address, now):
         for other in _others_from(db, member_id, address):

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, literal, or_, select
 
 from forum import moving, posts
 from forum.db import AnyRow, Db
@@ -69,7 +69,8 @@ def _by_url(db: Db, world: World, url: str) -> Post | None:
 
 def _similar(db: Db, network_id: int, letter: Letter, member_id: int, now: datetime) -> tuple[Known, ...]:
     """Recent threads of the same subject in which the author wrote, or of which they got mail. Two are enough to ask."""
-    wrote = exists().where(Post.thread_id == Thread.id, Post.author_id == member_id)
+    # Not `exists`: SQLite would look among all that the member has ever written.
+    wrote = literal(member_id).in_(select(Post.author_id).where(Post.thread_id == Thread.id))
     got = exists().where(and_(Outbox.post_id == Post.id, Post.thread_id == Thread.id, Outbox.member_id == member_id))
     threads = (
         select(Thread.id)

@@ -36,12 +36,13 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Bounced:
     """An address a mail did not reach. `status` is the enhanced status code (RFC 3463), "" when none was given; `is_late`
-    when the server goes on trying."""
+    when the server goes on trying; `said` the answer that ended it, in the server's words."""
 
     address: str
     permanent: bool
     status: str = ""
     is_late: bool = False
+    said: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ class Variants:
             part.slug: self._world.tokens.make("unsubscribe", part.network_id, to.member_id or 0) for part in sections
         }
         facts = notice.facts
-        return Digest(sections, stops, facts["more"], facts["time_zone"], facts.get("is_back", False))
+        cap = self._world.settings.daily_cap if facts.get("is_over_cap") else 0
+        return Digest(sections, stops, facts["more"], facts["time_zone"], facts.get("is_back", False), cap)
 
     def _load_items(self, post_ids: list[int], room: int) -> None:
         files = attachments.of_posts(self._db, post_ids)

@@ -8,7 +8,7 @@ from typing import Any
 
 from forum import attachments, i18n, limits, members, networks, outbox, posts, threads
 from forum.db import Db
-from forum.errors import Refusal
+from forum.errors import Refusal, SaidAgain
 from forum.limits import DAY
 from forum.members import Recipient
 from forum.notices import owe_answer, owe_notice, owed_lately, untagged
@@ -41,7 +41,7 @@ class Voice:
         if not is_address(to.address) or letter.auto or case.unanswerable:
             return case.ends("refused", str(refusal) + (case.unanswerable and f" (No answer: {case.unanswerable}.)"))
         said, facts = i18n.translations(to.language).gettext, _as_known(case, refusal)
-        told = self._answer(
+        told = self._is_news(db, case, refusal) and self._answer(
             db,
             case,
             "refused",
@@ -57,6 +57,12 @@ class Voice:
         return case.ends(
             "refused", str(refusal) + ("" if told else " (The sender was told earlier today, or too many others were.)")
         )
+
+    def _is_news(self, db: Db, case: Case, refusal: Refusal) -> bool:
+        """What was published already is no loss, and who writes it once more is a machine: it is told once."""
+        if not isinstance(refusal, SaidAgain):
+            return True
+        return limits.within(db, [(f"said again by {members.fold(case.sender.address)}", 1, DAY)], self._world.clock())
 
     def pass_on(self, db: Db, case: Case, to: str) -> str:
         """Every contact person gets it in their own language; answers go straight to who wrote it."""

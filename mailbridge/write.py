@@ -6,11 +6,11 @@ A post is rendered once for each language; its body is the same for everybody, s
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -64,7 +64,11 @@ class Rendered:
 
     headers: tuple[bytes, ...]
     body: bytes
-    body_hash: bytes = field(repr=False, default=b"")
+
+    @cached_property
+    def shared(self) -> dkim.Shared:
+        """What of a copy's signature is the same for all; made once, and only where mails are signed."""
+        return dkim.shared(self.headers, self.body)
 
 
 class Writer:
@@ -133,11 +137,9 @@ class Writer:
         return _rendered(by_hand, headers, blocks["text"], blocks["html"])
 
     def address(self, rendered: Rendered, personal: Sequence[bytes]) -> bytes:
-        """The head of one copy: signature, this member's headers, the shared ones, the empty line. The body follows."""
-        headers = [*personal, *rendered.headers]
-        if self._signer:
-            headers.insert(0, self._signer.sign(headers, rendered.body_hash))
-        return b"".join(headers) + b"\r\n"
+        """The head of one copy: signatures, this member's headers, the shared ones, the empty line. The body follows."""
+        signatures = self._signer.sign(personal, rendered.shared) if self._signer else b""
+        return b"".join((signatures, *personal, *rendered.headers, b"\r\n"))
 
     def personal(self, to: Recipient, slug: str, post_id: int, unsubscribe: str) -> list[bytes]:
         """The headers that only this member's copy has. `unsubscribe` is their token for the link (RFC 8058)."""
@@ -248,7 +250,7 @@ def _rendered(
 ) -> Rendered:
     about, body = bodies(text, html, files)
     lines = (*by_hand, *(header(name, value) for name, value in headers), *about)
-    return Rendered(lines, body, dkim.body_hash(body))
+    return Rendered(lines, body)
 
 
 def _mailbox(name: str, address: str) -> bytes:

@@ -1,24 +1,50 @@
 """A world for each test, on SQLite and on PostgreSQL; only clock and randomness are ours."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
+from xdist.scheduler import LoadScopeScheduling
 
 from forum.db import Database
+from forum.files import open_files
 from forum.settings import Settings
 from forum.tables import Table
-from forum.world import World, open_world
+from forum.tokens import Tokens
+from forum.world import World
+from tests.s3 import environment, new_bucket, s3_server
+from tests.warm import Engines
 
 POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 MUST_RUN = "CI" in os.environ  # where everything has been installed, a skip would hide something
+
+
+TOWNS = (
+    r"(neighbours)/.*(\[\w+), ",
+    r"(journeys/test_walks).*(\[\w+)",
+    r"(journeys/test_machines|trouble/test_postgres)",
+)
+
+
+class TownByTown(LoadScopeScheduling):  # type: ignore[misc]
+    """Each test goes to whichever process is free, but all tests in one town go to one: a town is long in building."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = filter(None, (re.match(f"tests/{town}", nodeid) for town in TOWNS))
+        return next((" ".join(each.groups()) for each in found), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TownByTown:
+    return TownByTown(config, log)
 
 
 class Clock:
@@ -87,17 +113,42 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         (tmp_path / "data").mkdir()
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "data" / "parvi.sqlite3")
         return ""
-    url = str(request.getfixturevalue("postgres_url"))
-    _empty(url)
-    return url
+    request.getfixturevalue("broom").execute(_EMPTY)
+    return str(request.getfixturevalue("postgres_url"))
 
 
-def _empty(url: str) -> None:
-    """Row by row: TRUNCATE makes new files, and a disk takes half a second for those of all tables."""
-    with psycopg.connect(url) as server:
-        for table in reversed(Table.metadata.sorted_tables):
-            server.execute(f'DELETE FROM "{table.name}"'.encode())
-        server.execute("SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence")
+@pytest.fixture(scope="session")
+def broom(postgres_url: str) -> Iterator[psycopg.Connection]:
+    """A connection that is kept, since making one takes longer than emptying all tables."""
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        yield server
+
+
+# Row by row: TRUNCATE makes new files, and a disk takes half a second for those of all tables.
+_EMPTY = "".join(
+    [
+        *(f'DELETE FROM "{table.name}";' for table in reversed(Table.metadata.sorted_tables)),
+        "SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence",
+    ]
+).encode()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3 service."""
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """PARVI_FILES: the folder in the data, or an empty bucket."""
+    if request.param == "folder":
+        return ""
+    server = str(request.getfixturevalue("s3"))
+    for name, value in environment(server).items():
+        monkeypatch.setenv(name, value)
+    return new_bucket(server)
 
 
 @pytest.fixture
@@ -113,13 +164,18 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     )
 
 
-@pytest.fixture
-def world(settings: Settings, clock: Clock) -> Iterator[World]:
-    opened = replace(open_world(settings), clock=clock, random=chance())
-    if opened.database.url.startswith("sqlite"):
-        event.listen(opened.database.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=OFF"))
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    opened = Engines(tmp_path_factory.mktemp("engines"))
     yield opened
-    opened.database.close()
+    opened.close()
+
+
+@pytest.fixture
+def world(settings: Settings, clock: Clock, engines: Engines) -> World:
+    settings.data.mkdir(exist_ok=True)
+    files, tokens = open_files(settings.files, settings.data), Tokens([settings.secret])
+    return World(settings, engines.lend(settings), files, tokens, clock, chance())
 
 
 def rows(world: World, statement: str) -> list[tuple[object, ...]]:

@@ -62,4 +62,4 @@ def post(
             subject="" if thread_id else subject,
             **facts,
         )
-        return posts.accept(db, draft, world.clock()).post
+        return posts.accept(db, draft, world.clock(), world.settings.daily_cap).post

@@ -1,15 +1,24 @@
 """The database: one commit, writers one after another, looks that change nothing, times in UTC."""
 
 import contextlib
+import sqlite3
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, StatementError
+from sqlalchemy.exc import (
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    StatementError,
+)
+from sqlalchemy.exc import TimeoutError as PoolIsEmpty
 
-from forum.db import Db
+from forum.db import Db, is_away
 from forum.tables import Organisation, Session
 from forum.world import World
 from tests import make
@@ -169,3 +178,30 @@ def test_who_waits_to_write_gets_a_turn(world: World) -> None:
     finally:
         stop.set()
         hogging.join()
+
+
+class Said(Exception):
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (OperationalError("SELECT 1", {}, Exception("connection refused")), True),
+        (OperationalError("SELECT 1", {}, sqlite3.OperationalError("database or disk is full")), True),
+        (OperationalError("SELECT 1", {}, Said("57P01")), True),  # stopped by its operator
+        (OperationalError("SELECT 1", {}, Said("53100")), True),  # disk full
+        (OperationalError("SELECT 1", {}, Said("40P01")), True),  # deadlock
+        (OperationalError("SELECT 1", {}, Said("54000")), False),  # an index entry too large
+        (InternalError("SELECT 1", {}, Said("25006")), True),  # a standby
+        (InterfaceError("SELECT 1", {}, Exception("the connection is closed")), True),
+        (PoolIsEmpty("no connection within 30 seconds"), True),
+        (IntegrityError("INSERT", {}, Said("23505")), False),
+        (ProgrammingError("SELEKT", {}, Said("42601")), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_whose_trouble_it_is(error: Exception, away: bool) -> None:
+    assert is_away(error) is away

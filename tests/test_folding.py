@@ -6,10 +6,10 @@ from forum import folding, memberships, posts, threads
 from forum.errors import MayNotChange
 from forum.tables import Member, Network, Post
 from forum.world import World
-from mailbridge.incoming import Bridge
-from mailbridge.outgoing import claim
+from mailbridge.claims import claim
 from mailbridge.read import read
 from mailbridge.variants import Variants
+from mailbridge.watch import Watch
 from mailbridge.worker import make_writer
 from tests import make
 
@@ -71,7 +71,7 @@ def test_who_may_unfold(world: World, network: Network, post: Post, anna: Member
         with pytest.raises(MayNotChange):
             unfold(world, post, who)
     with world.database.transaction() as db:
-        memberships.leave(db, network, anna)
+        memberships.leave(db, network, anna, world.clock())
     assert unfold(world, post, anna), "it is still their text"
 
 
@@ -85,10 +85,10 @@ def test_coordinators_may(world: World, post: Post) -> None:
 
 def test_a_mail_that_waits_goes_out_with_all_of_it(world: World, post: Post, anna: Member) -> None:
     unfold(world, post, anna)
-    [row] = claim(world, "me")
+    [row] = claim(world, "me", Watch())
     assert row.post_id
     assert row.to
-    writer = make_writer(world, Bridge(world))
+    writer = make_writer(world)
     with world.database.reading() as db:
         rendered, personal = Variants(world, writer, db).of_post(row.post_id, row.to)
     letter = read(writer.address(rendered, personal) + rendered.body)

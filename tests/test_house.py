@@ -24,6 +24,8 @@ PURE = {
     "forum.tokens",
     "forum.errors",
     "forum.language",
+    "forum.doctor",
+    "mailbridge.doctor",
     "mailbridge.letter",
     "mailbridge.quotes",
     "mailbridge.read",
@@ -42,6 +44,8 @@ PURE = {
     "mailbridge.flowed",
     "mailbridge.dkim",
     "mailbridge.write",
+    "mailbridge.envelope",
+    "mailbridge.spread",
     "mailbridge.assemble",
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 45

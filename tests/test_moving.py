@@ -174,7 +174,7 @@ def test_an_orphan_tells_what_found_its_place(world: World, clock: Clock) -> Non
 def test_an_author_who_has_left_moves_nobody_else(world: World, clock: Clock) -> None:
     network, anna, said = talk(world, clock, 2)
     with world.database.transaction() as db:
-        memberships.leave(db, network, anna)
+        memberships.leave(db, network, anna, world.clock())
     with world.database.reading() as db:
         post = db.get_one(Post, said[0].id)
         assert (moving.may_change(db, post, anna), moving.may_move(db, post, anna)) == (True, False)

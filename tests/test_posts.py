@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from forum import outbox, posts, subscriptions, threads
+from forum import ledger, posts, subscriptions, threads
 from forum.errors import (
     EmptyPost,
     NetworkArchived,
@@ -152,5 +152,5 @@ def test_every_member_is_in_exactly_one_state(world: World) -> None:
     make.member(world, "daily@example.org", "Daily", network=network, mode="daily")
     post = make.post(world, network, anna)
     with world.database.reading() as db:
-        found = outbox.deliveries(db, post)
+        found = ledger.deliveries(db, post)
     assert (found.of, found.author, found.each, found.waiting, found.web, found.digest) == (6, 1, 3, 3, 1, 1)

@@ -16,6 +16,9 @@ USABLE = {
     "relay": "lmtp://x",
     "database_url": "sqlite:///x",
     "check_senders": "no",
+    "files": "s3://bucket/a/b",
+    "raw_days": "30",
+    "relay_rate": "500/1h",
 }
 
 
@@ -56,6 +59,10 @@ def test_yes_and_no(said: str, means: bool) -> None:
         ("WORKERS", "yes"),
         ("WORKERS", "0"),
         ("WORKERS", "65"),
+        ("DOMAIN_CONNECTIONS", "0"),
+        ("DAILY_CAP", "-1"),
+        ("RELAY_RATE", "fast"),
+        ("RELAY_RATE", "0/1h"),
         ("WORKERS", ""),
         ("DEMO", "perhaps"),
         ("HTTP", ""),

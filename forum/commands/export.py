@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from forum import attachments, networks, posts
+from forum import attachments, mails, networks, posts
 from forum.commands import Json, say, world
 from forum.db import AnyRow, Db
 from forum.errors import BadChoice, FileUnreadable
@@ -79,7 +79,7 @@ def _write_mbox(here: World, db: Db, network: Network, file: Path) -> int:
     box = mailbox.mbox(file)
     count = 0
     for row, files in _posts(db, network.id):
-        raw = db.get_one(Mail, row.mail_id).raw if row.mail_id else _as_mail(here, db, row, files)
+        raw = _as_it_came(here, db, row.mail_id) if row.mail_id else _as_mail(here, db, row, files)
         box.add(mailbox.mboxMessage(raw.replace(b"\r\n", b"\n")))
         count += 1
     box.close()
@@ -92,6 +92,10 @@ def _posts(db: Db, network_id: int) -> Iterator[tuple[AnyRow, Sequence[Attachmen
         files = attachments.of_posts(db, [row.id for row in rows])
         yield from ((row, files.get(row.id, [])) for row in rows)
         last = rows[-1].id
+
+
+def _as_it_came(here: World, db: Db, mail_id: int) -> bytes:
+    return mails.raw(db, db.get_one(Mail, mail_id), here.files)
 
 
 def _as_mail(here: World, db: Db, row: AnyRow, files: Sequence[Attachment]) -> bytes:

@@ -1,18 +1,20 @@
 """The JSON API: the same rules as the pages, a token instead of a cookie."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from starlette.responses import JSONResponse, Response
 
-from forum import VERSION, attachments, language, networks, outbox, posts, threads
+from forum import VERSION, attachments, language, networks, posts, threads
 from forum.db import AnyRow
 from forum.errors import BadToken, FormIncomplete, PostNotFound
+from forum.ledger import STATE_OF
 from forum.posts import Draft
 from forum.tables import Member, Network, Thread
 from forum.threads import PAGE
 from forum.tokens import hashed
+from forum.web import ledger
 from forum.web.door import View
 from forum.web.paths import thread_path
 from forum.web.posts import readable_post
@@ -63,11 +65,6 @@ def show_post(visit: Visit) -> Response:
     return JSONResponse(_posts(visit, [readable_post(visit)])[0])
 
 
-def show_deliveries(visit: Visit) -> Response:
-    row = readable_post(visit)
-    return JSONResponse(asdict(outbox.deliveries(visit.db, posts.find_post(visit.db, row.id))))
-
-
 def start_thread(visit: Visit) -> Response:
     author = _author(visit)
     return _accepted(visit, author, _readable(visit), subject=_text(visit, "subject"))
@@ -116,7 +113,14 @@ CALLS = [
         optional=("parent",),
     ),
     Call("show", "/posts/{post:id}", show_post, "One post."),
-    Call("show", "/posts/{post:id}/deliveries", show_deliveries, "To how many members it went in which way."),
+    Call("show", "/posts/{post:id}/deliveries", ledger.show_sums, "To how many members it went in which way."),
+    Call(
+        "show",
+        "/posts/{post:id}/deliveries/members",
+        ledger.show_members,
+        "What became of it for each of them: for contact persons and coordinators.",
+        query=(("state", f"One of {', '.join(dict.fromkeys(STATE_OF.values()))}."), ("after", "`next` of the page before.")),
+    ),
     Call("show", "/openapi.json", show_openapi, "This description."),
 ]
 
@@ -232,7 +236,7 @@ def _accepted(visit: Visit, author: Member, network: Network, **where: Any) -> R
         owner=visit.mail_address(network.slug, "owner"),
         **where,
     )
-    post = posts.accept(visit.db, draft, visit.now).post
+    post = posts.accept(visit.db, draft, visit.now, visit.world.settings.daily_cap).post
     told = _posts(visit, [posts.whole(visit.db, post.id)])[0]
     return JSONResponse(told, 201, headers={"Location": f"{visit.base_url}/api/v1/posts/{post.id}"})
 

@@ -20,7 +20,9 @@ from forum.web import (
     front,
     health,
     held,
+    ledger,
     members,
+    metrics,
     moving,
     networks,
     posts,
@@ -30,6 +32,7 @@ from forum.web import (
     unsubscribe,
 )
 from forum.web.door import View, Views, endpoint
+from forum.web.live import Live
 from forum.web.visit import Explain, Site
 from forum.world import World
 
@@ -62,11 +65,12 @@ ROUTES = [
     at("/n/{slug}/new", threads.show_new, threads.start),
     at("/n/{slug}/mode", act=networks.set_mode),
     at("/n/{slug}/leave", act=networks.leave),
+    at("/n/{slug}/{thread:id}/news", threads.show_news),
     at("/n/{slug}/{thread:id}/subscription", act=threads.set_subscription),
     at("/n/{slug}/{thread:id}-{words}", threads.show_thread, threads.write_reply),
     at("/n/{slug}/{thread:id}", threads.show_thread, threads.write_reply),
     at("/p/{post:id}", posts.show_post),
-    at("/p/{post:id}/mails", posts.show_deliveries),
+    at("/p/{post:id}/deliveries", ledger.show_deliveries),
     at("/p/{post:id}/whole", folding.show_whole),
     at("/p/{post:id}/change", moving.show_change, moving.change),
     at("/c/{token}", moving.show_change_by_link, moving.change_by_link),
@@ -84,7 +88,8 @@ ROUTES = [
     at("/r/{token}", bounces.show_resume, bounces.resume_by_link),
     at("/held/{token}", held.show_held, held.confirm, outside=True),
     at("/desk/mail", desk.show_mail, desk.rehearse_mail, outside=True, keeps_files=False),
-    at("/health", health.show_health),
+    at("/health", health.show_health, away=health.show_away),
+    at("/metrics", metrics.show_metrics),
     Route("/static/{file}", static_files.show_file),
 ]
 API = [at(f"/api/v1{call.path}", **{call.role: call.view}, api=True) for call in api.CALLS]
@@ -104,7 +109,7 @@ def create_app(
     inbox row; `explain` tells what would become of a mail, given its bytes, its recipients, and whether it is vouched for."""
     routes = [*ROUTES, *API, *(DEV if world.settings.demo else [])]
     app = Starlette(routes=routes, exception_handlers={404: _nowhere, 405: _nowhere})
-    app.state.site = Site(world, confirm_held, explain)
+    app.state.site = Site(world, Live(world.database, world.random), confirm_held, explain)
     app.router.redirect_slashes = False
     return app
 

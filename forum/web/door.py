@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from forum import members, sign_in
-from forum.db import Db
+from forum.db import Db, is_away
 from forum.errors import BadToken, PageNotFound, Refusal
 from forum.i18n import best_language
 from forum.members import LANGUAGES
@@ -24,7 +24,7 @@ View = Callable[[Visit], Response]
 log = logging.getLogger("parvi.web")
 
 # More threads only fight for the interpreter; readers have their own, so that no long write keeps them waiting, and so has
-# what goes outside: a server that answers slowly, or the dry run of a large mail.
+# what goes outside: a server that answers slowly, files that are kept, or the dry run of a large mail.
 _READERS, _WRITERS, _OUTSIDE = CapacityLimiter(2), CapacityLimiter(2), CapacityLimiter(2)
 
 
@@ -39,6 +39,7 @@ class Views:
     keeps_files: bool = True  # else `act` only looks at what is uploaded
     from_anywhere: bool = False  # a mail program may press this button (RFC 8058)
     api: bool = False  # JSON in and out, a token instead of a cookie
+    away: Callable[[], Response] | None = None  # what is said while the database is away, where that is not a page
     path: str = ""  # the route's pattern: a real path may have a token in it, which is for no log
 
 
@@ -47,7 +48,8 @@ def endpoint(views: Views) -> Callable[[Request], Awaitable[Response]]:
         site: Site = request.app.state.site
         writes = request.method == "POST"
         sent = await _read(request, site, views) if writes else forms.Sent()
-        limiter = _READERS if not writes else _OUTSIDE if views.outside else _WRITERS
+        is_outside = views.outside or (isinstance(sent, forms.Sent) and sent.files)
+        limiter = _READERS if not writes else _OUTSIDE if is_outside else _WRITERS
         return await to_thread.run_sync(_answer, views, request, site, sent, limiter=limiter)
 
     return answer
@@ -72,10 +74,17 @@ def _check_token(request: Request, site: Site) -> None:
 def _answer(views: Views, request: Request, site: Site, sent: forms.Sent | Refusal) -> Response:
     try:
         response = _write(views, request, site, sent) if request.method == "POST" else _show(views, request, site)
-    except Exception:
-        log.exception("%s %s failed", request.method, views.path)
-        response = page.trouble(request, as_json=views.api)
+    except Exception as error:  # noqa: BLE001  logged in `_trouble`
+        response = _trouble(views, request, error)
     return page.sealed(response, request)
+
+
+def _trouble(views: Views, request: Request, error: Exception) -> Response:
+    if not is_away(error):
+        log.error("%s %s failed", request.method, views.path, exc_info=error)
+        return page.trouble(request, as_json=views.api)
+    log.error("%s %s: the database is away: %s", request.method, views.path, str(error).partition("\n")[0])
+    return views.away() if views.away else page.trouble(request, page.AWAY, 503, as_json=views.api)
 
 
 def _show(views: Views, request: Request, site: Site) -> Response:

@@ -5,7 +5,7 @@ from email.errors import MessageError
 
 from starlette.responses import Response
 
-from forum import members
+from forum import mails, members
 from forum.errors import LinkNotValid
 from forum.tables import Inbox, Mail
 from forum.text import one_line
@@ -25,7 +25,9 @@ def show_held(visit: Visit) -> Response:
     return page.render(
         visit,
         "held.html",
-        subject=_subject(mail.raw),
+        subject=_subject(
+            mails.piece(visit.db, mail.id, 0)
+        ),  # none once the mail is settled and its bytes have moved to the files
         address=address,
         claimant=None if is_known else asked,
         when=visit.moment(mail.received_at),

@@ -66,7 +66,7 @@ def set_mode(visit: Visit) -> Response:
 
 def leave(visit: Visit) -> Response:
     network = networks.find_known(visit.db, visit.word("slug"), visit.member)
-    memberships.leave(visit.db, network, visit.signed_in)
+    memberships.leave(visit.db, network, visit.signed_in, visit.now)
     return page.redirect("/me#networks")
 
 

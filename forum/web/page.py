@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from forum import TEMPLATES, VERSION, errors, i18n
-from forum.errors import NotFound, NotSignedIn, Refusal
+from forum.errors import NotFound, NotSignedIn, Refusal, _
 from forum.i18n import translations
 from forum.settings import Settings
 from forum.web import words
@@ -98,15 +98,19 @@ def refused(visit: Visit, refusal: Refusal, *, as_json: bool = False) -> Respons
     return render(visit, "refused.html", refusal.status, refusal=refusal, is_missing=isinstance(refusal, NotFound))
 
 
-def trouble(request: Request, *, as_json: bool = False) -> Response:
+TROUBLE = _("Something went wrong here. It has been noted; try again in a moment.")
+AWAY = _("The database cannot be reached right now. Nothing is lost; try again in a few minutes.")
+
+
+def trouble(request: Request, sentence: str = TROUBLE, status: int = 500, *, as_json: bool = False) -> Response:
     """A calm page when something is wrong with us; it needs neither database nor member."""
     language = i18n.best_language(request.headers.get("accept-language", ""))
-    said = translations(language).gettext("Something went wrong here. It has been noted; try again in a moment.")
+    said = translations(language).gettext(sentence)
     if as_json:
-        return JSONResponse({"error": "Trouble", "message": said}, 500)
+        return JSONResponse({"error": "Trouble", "message": said}, status)
     return Response(
         environment(language).get_template("trouble.html").render(said=said, language=language),
-        500,
+        status,
         media_type="text/html",
     )
 

@@ -1,4 +1,4 @@
-"""Messages on a page, their permanent addresses, and who got them."""
+"""Messages on a page, and their permanent addresses."""
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -10,9 +10,8 @@ from starlette.responses import Response
 from forum import attachments, moving, networks, outbox, posts, threads
 from forum.db import AnyRow
 from forum.errors import NotFound, PostNotFound
-from forum.tables import Attachment, Membership, Network, Thread
+from forum.tables import Attachment, Network, Thread
 from forum.web import page
-from forum.web.bounces import paused_address
 from forum.web.paths import page_of, post_path
 from forum.web.visit import Visit
 
@@ -23,24 +22,6 @@ def show_post(visit: Visit) -> Response:
     """A message's permanent address leads to where it stands now."""
     row = readable_post(visit)
     return page.redirect(post_path(row.slug, row.thread_id, row.subject, row.number))
-
-
-def show_deliveries(visit: Visit) -> Response:
-    """Who got this message how, and why oneself did or did not."""
-    row = readable_post(visit)
-    membership = visit.db.get(Membership, (row.network_id, visit.member.id)) if visit.member else None
-    return page.render(
-        visit,
-        "posts/deliveries.html",
-        post=row,
-        path=post_path(row.slug, row.thread_id, row.subject, row.number),
-        when=visit.moment(row.sent_at),
-        deliveries=outbox.deliveries(visit.db, posts.find_post(visit.db, row.id)),
-        mode=membership and membership.mode,
-        fate=visit.member and outbox.fate_of(visit.db, row.id, visit.member.id),
-        is_author=visit.member is not None and visit.member.id == row.author_id,
-        paused_address=paused_address(visit, row.sent_at),
-    )
 
 
 def readable_post(visit: Visit) -> AnyRow:

@@ -37,6 +37,13 @@ def show_thread(visit: Visit) -> Response:
     return page.tagged(_whole_page(visit, thread, network, mine), tag)
 
 
+def show_news(visit: Visit) -> Response:
+    """A stream that says when there is something new, as long as the page is open."""
+    thread, _ = readable_thread(visit)
+    member_id = visit.member.id if visit.member else None
+    return visit.site.live.stream(thread.id, threads.version(thread), member_id, visit.peer)
+
+
 def show_new(visit: Visit) -> Response:
     """The empty form; or the one that was refused, as it was typed."""
     network = networks.find_readable(
@@ -220,7 +227,7 @@ def _accepted(visit: Visit, network: Network, **where: Any) -> Response:
         owner=visit.mail_address(network.slug, "owner"),
         **where,
     )
-    post = posts.accept(visit.db, draft, visit.now).post
+    post = posts.accept(visit.db, draft, visit.now, visit.world.settings.daily_cap).post
     thread = threads.find_thread(visit.db, post.thread_id)
     return page.redirect(post_path(network.slug, thread.id, thread.subject, post.number))
 

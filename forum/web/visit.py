@@ -15,6 +15,7 @@ from forum.i18n import moment, short_moment, translations
 from forum.members import LANGUAGES
 from forum.tables import Member
 from forum.web.fragments import Fragments
+from forum.web.live import Live
 from forum.world import World
 
 Explain = Callable[[bytes, Sequence[str], bool], Mapping[str, Any]]
@@ -25,6 +26,7 @@ class Site:
     """One running application: the world, what the roof handed in, and what is remembered between requests."""
 
     world: World
+    live: Live
     confirm_held: Callable[[int], None] | None = None
     explain: Explain | None = None
     fragments: Fragments = field(default_factory=Fragments)

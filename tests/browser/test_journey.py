@@ -2,12 +2,11 @@
 
 from playwright.sync_api import Browser, expect
 
-from tests.journeys.test_walks import settle
 from tests.journeys.town import Town, found
 
 
 def test_a_mailed_answer_appears_on_the_open_page(town: Town, chromium: Browser) -> None:
-    settle(town)
+    town.settle()
     page = chromium.new_page(locale="en-GB", base_url=town.url)
     page.goto("/")
     page.get_by_role("link", name="Sign in").first.click()

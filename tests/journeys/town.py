@@ -24,6 +24,12 @@ from tests.ports import free_port
 T = TypeVar("T")
 PATIENCE_S = 20
 ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+MEMBERS = """\
+address,name,language,network
+anna@example.org,Anna Virtanen,fi,viestijat
+bjorn@example.org,Björn Åberg,sv,viestijat
+grace@example.org,Grace Brown,en,viestijat
+"""
 
 
 class Mailboxes:
@@ -32,6 +38,10 @@ class Mailboxes:
     def __init__(self) -> None:
         self.got: dict[str, list[EmailMessage]] = {}
         self.envelopes: list[tuple[str, str]] = []
+
+    def clear(self) -> None:
+        self.got.clear()
+        self.envelopes.clear()
 
     async def handle_DATA(self, server: Server, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
@@ -65,6 +75,11 @@ class Town:
         file = Path(self.settings["PARVI_DATA"]) / "members.csv"
         file.write_text(table, encoding="utf-8")
         self.parvi("member", "import", str(file))
+
+    def settle(self) -> None:
+        """A network, and a member of it for each language."""
+        self.parvi("network", "add", "viestijat", "--name", "Järjestöviestijät", "--language", "fi")
+        self.imported(MEMBERS)
 
     def browser(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers=ORIGIN, follow_redirects=True, timeout=PATIENCE_S)

@@ -187,14 +187,15 @@ class _Session:
         return not isinstance(said, Cut)
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
+def certificate(folder: Path, called: str = "relay.example.net") -> ssl.SSLContext:
     """For a server, signed by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "relay.example.net")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, called)])
     now = datetime.now(UTC)
     cert = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(called)]), critical=False)
         .sign(key, hashes.SHA256())
     )  # fmt: skip
     (folder / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))

@@ -13,9 +13,9 @@ from forum.tables import Address, Member, Membership, Network, Outbox, Thread
 from forum.tokens import Tokens
 from forum.world import World
 from mailbridge.addresses import Addresses
+from mailbridge.envelope import Answer, Envelope
 from mailbridge.incoming import Bridge
 from mailbridge.read import read
-from mailbridge.smtp import Answer, Envelope
 from mailbridge.write import Writer
 from tests import make
 from tests.conftest import Clock, rows
@@ -47,7 +47,8 @@ def dsn(to: str, status: str, action: str = "failed") -> bytes:
         f"From: MAILER-DAEMON@mx.example.net\r\nTo: {to}\r\nSubject: Returned mail\r\nMIME-Version: 1.0\r\n"
         "Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n"
         "--x\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\n"
-        f"Final-Recipient: rfc822; m1@example.net\r\nAction: {action}\r\nStatus: {status}\r\n\r\n--x--\r\n"
+        f"Final-Recipient: rfc822; m1@example.net\r\nAction: {action}\r\nStatus: {status}\r\n"
+        f"Diagnostic-Code: smtp; 550 {status} it did; not arrive\r\n\r\n--x--\r\n"
     ).encode()
 
 
@@ -104,6 +105,23 @@ def test_a_delay_counts_nothing_and_giving_up_half(bridge: Bridge) -> None:
     assert come_back(bridge, sender, "4.4.7").reason == "bounced: m1@example.net"
     assert m1(bridge).bounce_points == 1
     assert rows(bridge.world, "SELECT outcome FROM outbox WHERE member_id = 1") == [("bounced",)]
+
+
+def test_a_bounce_that_overtakes_the_note_of_its_sending_stays_one(bridge: Bridge) -> None:
+    """A relay that passes it on at once has the answer back before the batch is done."""
+
+    def overtake(envelope: Envelope) -> Answer:
+        if envelope.recipient == "m1@example.net":
+            come_back(bridge, envelope.sender)
+        return SENT
+
+    write(bridge)
+    send(bridge, overtake)
+    said = rows(bridge.world, "SELECT outcome, answer FROM outbox WHERE member_id = 1")
+    assert said == [("bounced", "550 5.1.1 it did; not arrive")]
+    assert m1(bridge).bounce_points == 2
+    send_all(bridge.world, again := Pigeon())
+    assert not again.carried
 
 
 def test_policy_is_kept_in_the_ledger_and_counts_nothing(bridge: Bridge) -> None:

@@ -358,7 +358,7 @@ def test_a_bounce_of_a_mail_that_is_gone_is_noted_all_the_same(bridge: Bridge) -
 def test_our_own_notices_do_not_come_back_to_life(bridge: Bridge) -> None:
     """Whatever we send to one of our own addresses ends there: no loop, whoever is written as its sender."""
     bring(bridge, mail("<viestijat+help@lists.example.org>", proven=False), HELP, OWNER, ADDRESS)
-    outgoing = Outgoing(bridge.world, make_writer(bridge.world, bridge), make_postman(bridge.world))
+    outgoing = Outgoing(bridge.world, make_writer(bridge.world), make_postman(bridge.world))
     asyncio.run(outgoing.send_some())
     outgoing.close()
     sent = [path.read_bytes() for path in bridge.world.settings.data.parent.glob("caught/viestijat+*/*.eml")]

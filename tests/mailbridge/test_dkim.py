@@ -1,33 +1,54 @@
 """Our signatures, verified by another's program."""
 
-import base64
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from dns.resolver import Resolver
 
 from forum.members import Recipient
 from forum.settings import SettingsWrong
-from mailbridge.dkim import SIGNED, Signer, body_hash, load_signer
+from mailbridge.dkim import SIGNED, Key, Signer, body_hash, load_signer
 from mailbridge.write import Enclosure, Writer
+from tests.mailbridge.name_server import name_server
+from tests.mailbridge.signing import ed25519_key, ed25519_record, record, rsa_key
 from tests.mailbridge.test_write import ADDRESSES, ANNA, MAIL, NOTICES, NOW, ODD_NAMES, copy
 
-KEY = rsa.generate_private_key(65537, 2048)
-SIGNER = Signer(KEY, "parvi", "lists.example.org")
-WRITER = Writer(ADDRESSES, "http://forum.example.org", SIGNER)
-
-
-def dns(name: bytes, timeout: int = 5) -> bytes:
-    public = KEY.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert name == b"parvi._domainkey.lists.example.org."
-    return b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
+DOMAIN, URL = "lists.example.org", "http://forum.example.org"
+RSA, ED25519 = Key(rsa_key(), "parvi"), Key(ed25519_key(), "parvi-ed")
+RECORDS = {f"parvi._domainkey.{DOMAIN}": record(), f"parvi-ed._domainkey.{DOMAIN}": ed25519_record()}
+WRITER = Writer(ADDRESSES, URL, Signer([RSA, ED25519], DOMAIN))
 
 
 def verifies(raw: bytes) -> bool:
-    return bool(dkim.verify(raw, dnsfunc=dns))
+    """Whether both signatures do, each by itself."""
+
+    def dns(name: bytes, timeout: int = 5) -> bytes:
+        return RECORDS[name.decode().rstrip(".")].encode()
+
+    assert raw.count(b"DKIM-Signature:") == 2
+    first, second = (_holds(raw, number, dns) for number in (0, 1))
+    assert first == second
+    return first
+
+
+def _holds(raw: bytes, number: int, dns: Callable[..., bytes]) -> bool:
+    try:
+        return bool(dkim.DKIM(raw).verify(idx=number, dnsfunc=dns))
+    except dkim.ValidationError:
+        return False
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
@@ -69,14 +90,57 @@ def test_what_is_changed_on_the_way_does_not_verify(old: bytes, new: bytes) -> N
     assert not verifies(raw.replace(old, new))
 
 
+def fields(raw: bytes) -> list[dict[str, str]]:
+    """The tags of each signature (RFC 6376 3.5)."""
+    head = raw.partition(b"\r\n\r\n")[0].decode()
+    lines = re.findall(r"(?m)^DKIM-Signature:((?:\r\n[ \t]|.)+)", head)
+    return [dict(re.findall(r"(\w+)=([^;]*)", "".join(line.split()))) for line in lines]
+
+
+def test_there_is_one_signature_for_each_key() -> None:
+    found = [(tags["a"], tags["s"], tags["d"]) for tags in fields(copy(writer=WRITER))]
+    assert found == [("rsa-sha256", "parvi", DOMAIN), ("ed25519-sha256", "parvi-ed", DOMAIN)]
+
+
+@pytest.fixture(scope="module")
+def resolver() -> Iterator[Resolver]:
+    with name_server() as server:
+        for name, text in RECORDS.items():
+            server.text(name, text)
+        resolver = Resolver(configure=False)
+        host, _, port = server.address.rpartition(":")
+        resolver.nameservers, resolver.port = [host], int(port)
+        yield resolver
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("keys", [[RSA], [ED25519], [RSA, ED25519], [ED25519, RSA]])
+def test_each_verifies_by_what_stands_in_dns(resolver: Resolver, keys: list[Key], number: int) -> None:
+    def ask(name: bytes, timeout: int = 5) -> bytes:
+        return b"".join(resolver.resolve(name.decode(), "TXT")[0].strings)
+
+    raw = copy(writer=Writer(ADDRESSES, URL, Signer(keys, DOMAIN)))
+    assert _holds(raw, number, ask) is (number < len(keys))
+
+
+def test_copies_signed_side_by_side_are_each_their_own() -> None:
+    rendered = WRITER.post(MAIL, "fi")
+    readers = [replace(ANNA, address=f"m{number}@example.net", member_id=number) for number in range(1, 41)]
+    personal = [WRITER.personal(reader, "viestijat", 42, "token") for reader in readers]
+    with ThreadPoolExecutor(2) as threads:
+        heads = list(threads.map(lambda own: WRITER.address(rendered, own), personal))
+    assert all(reader.address.encode() in head for reader, head in zip(readers, heads, strict=True))
+    assert all(verifies(head + rendered.body) for head in heads)
+
+
 def test_what_matters_is_signed() -> None:
     """RFC 8058 4 asks for the two of List-Unsubscribe."""
     assert {b"from", b"to", b"subject", b"date", b"reply-to", b"list-unsubscribe", b"list-unsubscribe-post"} <= SIGNED
-    signed = copy(writer=WRITER).partition(b"h=")[2].partition(b";")[0]
-    names = b"".join(signed.split()).split(b":")
-    assert len(names) == len(set(names))
-    assert set(names) <= SIGNED
-    assert b"list-unsubscribe-post" in names
+    for tags in fields(copy(writer=WRITER)):
+        names = tags["h"].encode().split(b":")
+        assert len(names) == len(set(names))
+        assert set(names) <= SIGNED
+        assert {b"from", b"to", b"list-unsubscribe-post"} <= set(names)
 
 
 @pytest.mark.parametrize(
@@ -91,24 +155,40 @@ def test_the_hash_of_nothing_is_the_standards() -> None:
     assert body_hash(b"") == b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # RFC 6376 3.4.4
 
 
-def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def pem(key: Key | None = None, password: KeySerializationEncryption | None = None) -> bytes:
+    private = key.private if key else ec.generate_private_key(ec.SECP256R1())
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, password or NoEncryption())
 
 
-def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
-    (tmp_path / "key.pem").write_bytes(pem(KEY))
-    signer = load_signer(str(tmp_path / "key.pem"), "parvi", "lists.example.org")
-    assert verifies(copy(writer=Writer(ADDRESSES, "http://forum.example.org", signer)))
+@pytest.fixture
+def files(tmp_path: Path) -> str:
+    (tmp_path / "rsa.pem").write_bytes(pem(RSA))
+    (tmp_path / "ed25519.pem").write_bytes(pem(ED25519))
+    return f"{tmp_path / 'rsa.pem'}, {tmp_path / 'ed25519.pem'}"
 
 
-def test_no_key_is_no_signature() -> None:
-    assert load_signer("", "parvi", "lists.example.org") is None
+def test_keys_are_read_from_their_files(files: str) -> None:
+    assert verifies(copy(writer=Writer(ADDRESSES, URL, load_signer(files, "parvi, parvi-ed", DOMAIN))))
+
+
+def test_one_key_is_one_signature(files: str) -> None:
+    [tags] = fields(copy(writer=Writer(ADDRESSES, URL, load_signer(files.partition(",")[0], "parvi", DOMAIN))))
+    assert tags["s"] == "parvi"
+
+
+@pytest.mark.parametrize("selectors", ["parvi", "parvi,parvi", "parvi,parvi-ed,third", ""])
+def test_each_key_needs_a_selector_of_its_own(files: str, selectors: str) -> None:
+    with pytest.raises(SettingsWrong, match="PARVI_DKIM_SELECTOR should name another selector for each key"):
+        load_signer(files, selectors, DOMAIN)
+
+
+@pytest.mark.parametrize("none", ["", " , "])
+def test_no_key_is_no_signature(none: str) -> None:
+    assert load_signer(none, "parvi", DOMAIN) is None
     assert b"DKIM" not in copy()
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", pem(ec.generate_private_key(ec.SECP256R1()))])
+@pytest.mark.parametrize("content", [b"", b"nonsense", pem(), pem(RSA, BestAvailableEncryption(b"secret"))])
 def test_a_key_that_cannot_sign_is_a_wrong_setting(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key.pem").write_bytes(content)
     with pytest.raises(SettingsWrong, match=r"PARVI_DKIM_KEY: .*key\.pem"):

@@ -43,9 +43,9 @@ def outlooks(bridge: Bridge, thread_id: int) -> str:
     return base64.b64encode(base64.b64decode(thread_index(bridge.world.tokens, thread_id)) + bytes(5)).decode()
 
 
-def quoted(bridge: Bridge, post: AnyRow) -> str:
+def quoted(bridge: Bridge, post: AnyRow, said: str = "Näin me.") -> str:
     return (
-        f"Näin me.\n\nAnna kirjoitti:\n> Miten te?\n> _______________\n> {bridge.world.settings.base_url}/p/{post.id}\n"
+        f"{said}\n\nAnna kirjoitti:\n> Miten te?\n> _______________\n> {bridge.world.settings.base_url}/p/{post.id}\n"
     )
 
 
@@ -95,7 +95,7 @@ def test_headers_deleted_one_by_one_lead_nowhere_wrong(bridge: Bridge) -> None:
             raw = mail(
                 VILLE,
                 subject="Ihan muuta" if "subject" in missing else f"VS: {first.subject}",
-                text="Näin me.\n" if "quote" in missing else quoted(bridge, first),
+                text=f"Näin me, {what}.\n" if "quote" in missing else quoted(bridge, first, f"Näin me, {what}."),
                 message_id=f"<{what}@example.org>",
                 **{name: value for name, value in headers.items() if name not in missing},
             )

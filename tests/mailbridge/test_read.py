@@ -1,8 +1,10 @@
 """Mails, each beside what is to be read from it; and that nothing makes the reader raise, stall or lose text."""
 
+import base64
 import json
 import struct
 import time
+import tracemalloc
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,6 +18,7 @@ from mailbridge.letter import Letter
 from mailbridge.quotes import own_text
 from mailbridge.read import read
 from mailbridge.read.html import to_text
+from mailbridge.read.mime import Stretch, _from_base64, letters_decoded
 
 MAILS = sorted((Path(__file__).parent.parent / "mails").glob("*.eml"))
 
@@ -93,6 +96,30 @@ def test_any_pieces_of_mails_become_a_letter(pieces: list[bytes]) -> None:
     read(b"\r\n".join(pieces))
 
 
+@settings(deadline=None, max_examples=500)
+@given(
+    st.lists(st.sampled_from([b"A", b"Zz", b"09+/", b"=", b"\r\n", b" ", b"-", b"\xff"]), max_size=20), st.booleans()
+)
+def test_base64_is_read_where_it_is_as_it_is_by_its_letters(some: list[bytes], is_long: bool) -> None:
+    body = b"QUJD\r\n" * (5 * is_long) + b"".join(some)
+    assert _from_base64(Stretch(b"x=" + body + b"QQ==", 2, 2 + len(body))) == letters_decoded(body)
+
+
+def test_a_large_file_is_in_memory_once() -> None:
+    """What a mail of 25 MB takes beside itself is its file."""
+    content = base64.encodebytes(bytes(6_000_000)).replace(b"\n", b"\r\n")
+    head = b"Content-Type: application/octet-stream; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    raw = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n" + head + content + b"--x--\r\n"
+    tracemalloc.start()
+    try:
+        [file] = read(raw).files
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(file.data) == 6_000_000
+    assert most < 6_500_000
+
+
 def test_standard_library_reads_the_same() -> None:
     message = EmailMessage()
     message["From"] = "Åsa Öberg <asa@example.org>"
@@ -152,6 +179,10 @@ def test_bomb_is_read_in_bounded_time(name: str) -> None:
     assert time.process_time() - begun < 2
     assert len(letter.references) <= 100
     assert len(letter.files) <= 500
+
+
+def test_control_characters_by_number_are_no_text() -> None:
+    assert to_text("<p>a&#2;b&#x1b;c</p>") == "abc"
 
 
 def test_hidden_text_and_scripts_are_no_text() -> None:

@@ -160,7 +160,7 @@ def test_it_reads_well_in_every_language(bridge: Bridge, language: str, subject:
     write(bridge, SIGNED)
     [receipt] = receipts(bridge)
     to = Recipient("anna@example.org", "Anna Virtanen", language, 3)
-    rendered = make_writer(bridge.world, bridge).notice("receipt", receipt, to, "<r@x>", bridge.world.clock())
+    rendered = make_writer(bridge.world).notice("receipt", receipt, to, "<r@x>", bridge.world.clock())
     letter = read(b"".join(rendered.headers) + b"\r\n" + rendered.body)
     said = "".join(part.text for part in letter.parts)
     assert letter.subject == subject

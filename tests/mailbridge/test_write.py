@@ -330,7 +330,8 @@ def notice(kind: str, language: str = "fi", **facts: Any) -> bytes:
 
 NOTICES: dict[str, dict[str, Any]] = {
     "code": {"code": "123456"},
-    "alarm": {"about": "mail 1 failed", "sentence": "It could not be read."},
+    "alarm": {"what": "failed", "about": "incoming mail failed", "sentence": "It could not be read."},
+    "well_again": {"what": "failed", "about": "incoming mail failed"},
     "done": {"what": "mute", "slug": "viestijat", "network": "Viestijät", "about": "Aihe", "answers": "<a@b>"},
     "forwarded": {
         "what": "join",

@@ -90,7 +90,7 @@ def test_the_page_of_a_message_says_why_it_did_not_come(
     eero = make.member(world, "eero@example.org", "Eero", network=network)
     clock.move(hours=1)
     post = make.post(world, network, eero)
-    assert SAID in browser.as_member(paused).look(f"/p/{post.id}/mails").text
+    assert SAID in browser.as_member(paused).look(f"/p/{post.id}/deliveries").text
 
 
 def test_health_tells_when_everybody_s_mail_comes_back(world: World, browser: Browser) -> None:

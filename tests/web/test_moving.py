@@ -183,8 +183,8 @@ def test_the_link_works_while_its_member_may(
     by_author, by_contact = link(world, post, anna), link(world, post, kaisa)
     assert browser.look(by_contact).status_code == 200
     with world.database.transaction() as db:
-        memberships.leave(db, network, anna)
-        memberships.leave(db, network, kaisa)
+        memberships.leave(db, network, anna, world.clock())
+        memberships.leave(db, network, kaisa, world.clock())
     assert browser.look(by_contact).status_code == MayNotChange.status
     assert browser.send(by_contact, {"do": "unfold"}).status_code == MayNotChange.status
     page = browser.look(by_author)
@@ -199,7 +199,7 @@ def test_who_has_left_a_private_network_sees_only_their_text(
 ) -> None:
     post = make.post(world, network, anna, text="Eksynyt.", folded="> Miten?", came_by="mail")
     with world.database.transaction() as db:
-        memberships.leave(db, network, anna)
+        memberships.leave(db, network, anna, world.clock())
         db.execute(update(Network).values(visibility="private"))
         db.execute(update(Thread).values(subject="Irtisanomiset"))
     at_home = browser.as_member(anna)

@@ -72,7 +72,7 @@ def test_a_private_network_does_not_exist_for_others(world: World, browser: Brow
         "/n/viestijat",
         f"/n/viestijat/{post.thread_id}-hiljainen-tieto",
         f"/p/{post.id}",
-        f"/p/{post.id}/mails",
+        f"/p/{post.id}/deliveries",
     ):
         answer = other.look(path)
         assert answer.status_code == 404

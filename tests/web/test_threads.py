@@ -294,7 +294,7 @@ def test_an_unread_line_before_what_is_new(
 def test_who_got_a_message(world: World, network: Network, anna: Member, at_home: Browser) -> None:
     make.member(world, "kooste@example.org", "Kooste", network=network, mode="daily")
     post = make.post(world, network, anna)
-    text = at_home.look(f"/p/{post.id}/mails").text
+    text = at_home.look(f"/p/{post.id}/deliveries").text
     assert "You wrote it yourself" in text
     assert re.search(r"By mail: on its way</th><td class=\"number\">3<", text)
     assert re.search(r"In a digest</th><td class=\"number\">1<", text)
