@@ -98,7 +98,7 @@ def _is_suspect(row: AnyRow) -> bool:
 def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still: Sequence[int]) -> None:
     """What the peer said; the lease of what is still under way is renewed. Rows that are ours no more are left."""
     now = world.clock()
-    mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim, Outbox.done_at.is_(None))
+    mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim)
     with world.database.transaction() as db:
         settled = [
             {"row": row.id, "at": now, "how": "sent" if answer.outcome == "sent" else "refused", "said": answer.said}
@@ -113,10 +113,18 @@ def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still:
         connection = db.connection()
         if settled:
             connection.execute(
-                mine.values(done_at=bindparam("at"), outcome=bindparam("how"), answer=bindparam("said")), settled
+                mine.where(_is_open).values(
+                    done_at=bindparam("at"), outcome=bindparam("how"), answer=bindparam("said")
+                ),
+                settled,
             )
         if later:
-            connection.execute(mine.values(due_at=bindparam("at"), answer=bindparam("said"), claim=None), later)
+            connection.execute(
+                mine.where(Outbox.done_at.is_(None)).values(
+                    due_at=bindparam("at"), answer=bindparam("said"), claim=None
+                ),
+                later,
+            )
         if still:
             connection.execute(
                 update(Outbox).where(Outbox.id.in_(still), Outbox.claim == claim).values(due_at=now + LEASE)
@@ -126,17 +134,19 @@ def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still:
         tallies.count(db, {tallies.SENT: sent, tallies.REFUSED: len(settled) - sent, tallies.DEFERRED: len(later)}, now)
 
 
+_is_open = Outbox.done_at.is_(None) | (Outbox.outcome == "left")  # who left in that second was sent it all the same
+
+
 def recover(world: World, died: Mapping[str, Sequence[int]]) -> None:
     """What workers that died had sent is recorded; what they had only claimed is due again at once."""
     now = world.clock()
     for claim, sent in died.items():
         with world.database.transaction() as db:
-            mine = update(Outbox).where(Outbox.claim == claim, Outbox.done_at.is_(None))
-            mine = mine.execution_options(synchronize_session=False)
+            mine = update(Outbox).where(Outbox.claim == claim).execution_options(synchronize_session=False)
             for some in batched(sent, 500):
-                known = mine.where(Outbox.id.in_(some))
+                known = mine.where(Outbox.id.in_(some), _is_open)
                 db.execute(known.values(done_at=now, outcome="sent", answer="sent before a crash"))
-            db.execute(mine.values(due_at=now, claim=None))
+            db.execute(mine.where(Outbox.done_at.is_(None)).values(due_at=now, claim=None))
 
 
 def give_back(world: World, claim: str) -> None:

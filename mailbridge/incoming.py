@@ -214,7 +214,7 @@ class Bridge:
         ours = db.scalars(_OURS, {"ids": [each.inbox_id for each in waiting]})
         rows = {row.id: row for row in ours}
         fates, began = list[Fate](), time.monotonic()
-        while waiting and time.monotonic() - began < HOLD_S:
+        while waiting and (not fates or time.monotonic() - began < HOLD_S):
             ready = waiting.popleft()
             if rows[ready.inbox_id].fate is None:
                 fates.append(self._bring_to_its_fate(db, rows[ready.inbox_id], ready))

@@ -500,8 +500,11 @@ def test_a_failure_of_one_does_not_stop_the_others(bridge: Bridge, monkeypatch: 
     assert sorted(rows(bridge.world, "SELECT fate FROM inbox")) == [("failed",), ("posted",)]
 
 
-def test_a_batch_is_one_transaction_in_which_a_refusal_undoes_only_itself(bridge: Bridge) -> None:
+def test_a_batch_is_one_transaction_in_which_a_refusal_undoes_only_itself(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An answer finds what came in the same batch; who is refused is told; the others are there."""
+    monkeypatch.setattr(incoming, "HOLD_S", 60)
     put_in(bridge, mail(message_id="<a@example.org>"))
     put_in(bridge, mail("eve@example.com", message_id="<b@example.com>"), sender="eve@example.com")
     put_in(bridge, mail(message_id="<c@example.org>", in_reply_to="<a@example.org>"))
@@ -514,6 +517,17 @@ def test_a_batch_is_one_transaction_in_which_a_refusal_undoes_only_itself(bridge
     assert fates == ["posted", "refused", "posted", "refused"]
     assert rows(bridge.world, "SELECT number FROM posts ORDER BY id") == [(1,), (2,)]
     assert len(owed_notices(bridge.world, "refused")) == 2
+
+
+def test_a_batch_gives_way_to_who_else_wants_to_write(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "HOLD_S", 0)
+    for number in range(3):
+        put_in(bridge, mail(message_id=f"<{number}@example.org>"))
+    committed: list[object] = []
+    event.listen(bridge.world.database.engine, "commit", committed.append)
+    assert bridge.work_through() == 3
+    assert len(committed) == 1 + 3, "one to claim them, one for each"
+    assert [fate_of(bridge.world, number).fate for number in range(1, 4)] == ["posted"] * 3
 
 
 def test_large_mails_and_those_tried_before_go_alone(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from forum import attachments, members
+from forum import attachments, members, memberships
 from forum.errors import FilesAway
 from forum.files import Folder
 from forum.members import Recipient
@@ -222,6 +222,15 @@ def test_a_worker_whose_claim_was_taken_over_records_nothing(world: World, clock
     record(world, "second", [(row, SENT) for row in rows_of_second], [])
     record(world, "first", [(row, LATER) for row in rows_of_first], [])
     assert outbox(world) == [("sent", "250 2.0.0 Ok", 2)] * 3
+
+
+def test_who_leaves_while_their_copy_is_under_way_was_sent_it(world: World, network: Network, post: Post) -> None:
+    owed = claim(world, "sends", Watch())
+    with world.database.transaction() as db:
+        for row in owed[:2]:
+            memberships.leave(db, network, db.get_one(Member, row.to.member_id if row.to else 0), world.clock())
+    record(world, "sends", [(owed[0], SENT), (owed[1], LATER), (owed[2], SENT)], [])
+    assert [row[0] for row in outbox(world)] == ["sent", "left", "sent"]
 
 
 def test_what_is_under_way_stays_ours(world: World, clock: Clock, post: Post) -> None:
