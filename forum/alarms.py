@@ -27,7 +27,7 @@ ABOUT = {
     "unwritten": _("outgoing mail cannot be written"),
     "inbox": _("incoming mail waits"),
     "outbox": _("outgoing mail waits"),
-    "flood": _("mail comes back"),
+    "flood": _("much mail comes back"),
     "disk": _("the disk is nearly full"),
 }
 

@@ -134,5 +134,5 @@ _WITHOUT_HOUR = select(
     Member.id, Member.time_zone, Member.digest_due_at, Member.away_from, Member.away_until, _first.label("since")
 ).where(
     or_(Member.digest_due_at.is_(None), Member.digest_due_at > bindparam("tomorrow", type_=UtcDateTime())),
-    _first.is_not(None),
+    Member.id.in_(select(Outbox.member_id).where(IS_PUT_OFF)),  # by the few that wait, not by all members there are
 )

@@ -1,5 +1,6 @@
 """Loops: machines that answer each other in our discussions, and say nowhere that they are machines."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from forum.limits import DAY
 from forum.tables import Post, Thread
 
 ALIKE = 4  # so often within a day, among the newest posts of a thread: “Kiitos!” may well be said to two answers
+ITS_SHARE = 3  # of a machine among three that answer each other in any order
 QUICK, QUICK_TIME = 12, timedelta(minutes=5)  # so many mails between two or three members take people longer
 NEWEST = 20
 
@@ -31,12 +33,14 @@ def check(db: Db, thread: Thread, author_id: int, text: str, sent_at: datetime) 
 
 
 def _is_to_and_fro(newest: Sequence[AnyRow], author_id: int, sent_at: datetime) -> bool:
-    """Many mails of one member alone are no loop: nobody answers."""
-    writers = {author_id, *(row.author_id for row in newest)}
+    """Many mails of one member are no loop, even where somebody answers one of them: else whoever writes a dozen at once
+    would keep everybody out."""
+    writers = Counter(row.author_id for row in newest)
     return (
         len(newest) == QUICK
         and len(writers) in (2, 3)
         and newest[0].author_id != author_id
+        and min(writers[author_id], writers[newest[0].author_id]) >= ITS_SHARE
         and all(row.came_by == "mail" and sent_at - row.sent_at < QUICK_TIME for row in newest)
     )
 

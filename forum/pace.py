@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import bindparam, case, text, update
 
 from forum.columns import UtcDateTime
 from forum.db import Db
@@ -21,7 +21,9 @@ def room(db: Db, most: int, window: timedelta, now: datetime) -> int:
 
 
 def use(db: Db, number: int) -> None:
-    db.execute(update(Pace).where(Pace.name == RELAY).values(used=Pace.used + number))
+    """Below zero: so many were not sent after all. Where a new window has begun since, it gains nothing by them."""
+    used = Pace.used + number
+    db.execute(update(Pace).where(Pace.name == RELAY).values(used=case((used > 0, used), else_=0)))
 
 
 _BEGUN = text("INSERT INTO pace (name, since, used) VALUES (:name, :now, 0) ON CONFLICT DO NOTHING").bindparams(

@@ -44,6 +44,8 @@ def version_in(connection: Connection) -> str | None:
 def _found(connection: Connection) -> tuple[str | None, str | None]:
     """Version, and what the schema bears; each None where it is not told."""
     tables = inspect(connection).get_table_names()
-    version = connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
+    version = (
+        connection.scalar(text("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else None
+    )
     bears = connection.scalar(text("SELECT bears FROM schema")) if "schema" in tables else None
     return str(version) if version else None, bears

@@ -114,7 +114,9 @@ class Membership(Table):
     mode: Mapped[str] = mapped_column(default="each")
     digested_id: Mapped[int] = mapped_column(default=0)  # the last post that digests of this membership have covered
     joined_at: Mapped[datetime]
-    after_id: Mapped[int | None]  # the network's newest post when `mode` was chosen: it holds for later ones; see history.py
+    after_id: Mapped[
+        int | None
+    ]  # the network's newest post when `mode` was chosen: it holds for later ones; see history.py
     copies_since_id: Mapped[int] = mapped_column(default=0, server_default="0")  # see daily_cap.py
     full_until: Mapped[datetime | None]  # until then posts are owed to them in a digest
 

@@ -16,6 +16,7 @@ from mailbridge.flowed import flow
 
 POLICY = SMTP.clone(max_line_length=76)
 _LINE, _LONGEST = 76, 900  # RFC 5322 2.1.1: 998 at the most
+_BREAK = re.compile(r"\r\n?")  # a bare CR is passed on as it is, and some servers end a mail at a dot between two
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -57,7 +58,7 @@ def file_part(data: bytes, media_type: str, name: str, content_id: str | None) -
 
 def _quoted_printable(media_type: str, parameters: str, text: str) -> bytes:
     """RFC 2045 6.7. Some gateways cut a line of a single dot, and old stores mark lines that begin with “From ”."""
-    encoded = binascii.b2a_qp(text.replace("\r\n", "\n").encode("utf-8", "replace"), istext=True)
+    encoded = binascii.b2a_qp(_BREAK.sub("\n", text).encode("utf-8", "replace"), istext=True)
     lines = (_disarmed(line) for line in encoded.split(b"\n"))
     head = f'Content-Type: {media_type}; charset="utf-8"{parameters}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
     return head.encode() + b"\r\n".join(lines)

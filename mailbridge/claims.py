@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select, update
 
-from forum import pace, tallies
+from forum import bounces, pace, tallies
 from forum.db import AnyRow, Db
+from forum.errors import FilesAway
 from forum.members import Recipient
 from forum.queues import UNWRITTEN
 from forum.tables import Address, Member, Notice, Outbox
@@ -20,6 +21,7 @@ from mailbridge.watch import Watch
 BATCH = 400
 LEASE = timedelta(seconds=30)  # renewed while a batch is under way; after a crash it runs out
 GIVE_UP = timedelta(days=5)
+OUR_FAULT = (UNWRITTEN, FilesAway.sentence)  # these answers are ours, and no mail is given up for them
 SUSPECT, POISON = 3, 6  # tries of which nobody lived to tell: then a mail goes alone, and then it is set aside
 
 
@@ -61,7 +63,7 @@ def claim(world: World, claim: str, watch: Watch, limit: int = BATCH) -> list[Ow
         )
         return [
             _owed(row)
-            for row in db.execute(_recipients().where(Outbox.id.in_(ids)).order_by(Outbox.post_id, Outbox.id))
+            for row in db.execute(_recipients().where(Outbox.id.in_(ids)).order_by(_NOTICES_FIRST, Outbox.id))
         ]
 
 
@@ -95,10 +97,17 @@ def _is_suspect(row: AnyRow) -> bool:
     return row.tries >= SUSPECT and row.answer in (None, UNWRITTEN)
 
 
-def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still: Sequence[int]) -> None:
-    """What the peer said; the lease of what is still under way is renewed. Rows that are ours no more are left."""
+def record(
+    world: World,
+    claim: str,
+    done: Sequence[tuple[Owed, Answer]],
+    still: Sequence[int],
+    refused: Sequence[tuple[int, str]] = (),
+    of: int = 0,
+) -> None:
+    """What the peer said; the lease of what is still under way is renewed. Rows that are ours no more are left. `refused`,
+    of so many, are counted against their addresses."""
     now = world.clock()
-    mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim)
     with world.database.transaction() as db:
         settled = [
             {"row": row.id, "at": now, "how": "sent" if answer.outcome == "sent" else "refused", "said": answer.said}
@@ -110,28 +119,24 @@ def record(world: World, claim: str, done: Sequence[tuple[Owed, Answer]], still:
             for row, answer in done
             if not settles(row, answer)
         ]
-        connection = db.connection()
-        if settled:
-            connection.execute(
-                mine.where(_is_open).values(
-                    done_at=bindparam("at"), outcome=bindparam("how"), answer=bindparam("said")
-                ),
-                settled,
-            )
-        if later:
-            connection.execute(
-                mine.where(Outbox.done_at.is_(None)).values(
-                    due_at=bindparam("at"), answer=bindparam("said"), claim=None
-                ),
-                later,
-            )
+        _write_down(db, claim, settled, later)
         if still:
-            connection.execute(
-                update(Outbox).where(Outbox.id.in_(still), Outbox.claim == claim).values(due_at=now + LEASE)
-            )
+            ours = update(Outbox).where(Outbox.id.in_(still), Outbox.claim == claim)
+            db.connection().execute(ours.values(due_at=now + LEASE))
+        bounces.note_refusals(db, refused, of, now, world.tokens)
         _forget_codes(db, [row.notice_id for row, answer in done if row.notice_id and settles(row, answer)])
         sent = sum(each["how"] == "sent" for each in settled)
         tallies.count(db, {tallies.SENT: sent, tallies.REFUSED: len(settled) - sent, tallies.DEFERRED: len(later)}, now)
+
+
+def _write_down(db: Db, claim: str, settled: list[dict[str, Any]], later: list[dict[str, Any]]) -> None:
+    mine = update(Outbox).where(Outbox.id == bindparam("row"), Outbox.claim == claim)
+    over: dict[str, Any] = {"done_at": bindparam("at"), "outcome": bindparam("how"), "answer": bindparam("said")}
+    again: dict[str, Any] = {"due_at": bindparam("at"), "answer": bindparam("said"), "claim": None}
+    if settled:
+        db.connection().execute(mine.where(_is_open).values(over), settled)
+    if later:
+        db.connection().execute(mine.where(Outbox.done_at.is_(None)).values(again), later)
 
 
 _is_open = Outbox.done_at.is_(None) | (Outbox.outcome == "left")  # who left in that second was sent it all the same
@@ -149,18 +154,23 @@ def recover(world: World, died: Mapping[str, Sequence[int]]) -> None:
             db.execute(mine.where(Outbox.done_at.is_(None)).values(due_at=now, claim=None))
 
 
-def give_back(world: World, claim: str) -> None:
-    """What was claimed and not even tried, for no fault of its own."""
+def give_back(world: World, claim: str, only: Sequence[int] | None = None) -> None:
+    """What was claimed and not even tried, for no fault of its own: all of it, or these rows."""
     ours = update(Outbox).where(Outbox.claim == claim, Outbox.done_at.is_(None), Outbox.tries > 0)
-    ours = ours.values(due_at=world.clock(), claim=None, tries=Outbox.tries - 1)
+    if only is not None:
+        ours = ours.where(Outbox.id.in_(only))
+    ours = ours.values(due_at=world.clock(), claim=None, tries=Outbox.tries - 1).returning(Outbox.id)
     with world.database.transaction() as db:
-        db.execute(ours.execution_options(synchronize_session=False))
+        given = db.execute(ours.execution_options(synchronize_session=False)).all()
+        if world.settings.rate:
+            pace.use(db, -len(given))
 
 
 def retry(world: World) -> int:
     """What could not be written is due again; answers how many. For after the fault has been mended."""
-    again = update(Outbox).where(Outbox.done_at.is_(None), Outbox.answer == UNWRITTEN)
-    again = again.values(tries=0, answer=None, due_at=world.clock(), claim=None)
+    waits = Outbox.done_at.is_(None) & Outbox.claim.is_(None)  # what a worker has in hand it may be sending now
+    again = update(Outbox).where(waits, Outbox.answer == UNWRITTEN)
+    again = again.values(tries=0, answer=None, due_at=world.clock())
     with world.database.transaction() as db:
         return len(db.execute(again.returning(Outbox.id)).all())
 
@@ -171,7 +181,7 @@ def batched(items: Sequence[int], size: int) -> list[Sequence[int]]:
 
 def settles(row: Owed, answer: Answer) -> bool:
     """A deferral does as well after five days: it is given up, as refused with the last answer. Not where the fault is ours."""
-    return answer.outcome != "deferred" or (answer.said != UNWRITTEN and _waited(row.tries) > GIVE_UP)
+    return answer.outcome != "deferred" or (answer.said not in OUR_FAULT and _waited(row.tries) > GIVE_UP)
 
 
 def _waited(tries: int) -> timedelta:
@@ -209,6 +219,9 @@ def _recipients() -> Any:
         .outerjoin(Address, (Address.member_id == Outbox.member_id) & Address.gets_mail)
         .outerjoin(Notice, Notice.id == Outbox.notice_id)
     )
+
+
+_NOTICES_FIRST = Outbox.post_id.nulls_first()
 
 
 def _owed(row: AnyRow) -> Owed:

@@ -2,15 +2,28 @@
 is three times a large mail."""
 
 from asyncio import CancelledError, LimitOverrunError
+from dataclasses import dataclass
 from io import BytesIO
 
 from aiosmtpd.smtp import SMTP
 
 TOO_LARGE = "552 5.3.4 The mail is too large; send a link to the file instead"
+TOO_MANY = "452 4.3.1 Too many large mails at once; please try again later"
 LINE_TOO_LONG = "500 5.6.0 A line of the mail is too long"
+SMALL, AT_ONCE = 100_000, 50_000_000  # octets of one mail, and of all others that are under way in this process
+
+
+@dataclass
+class UnderWay:
+    octets: int = 0
+
+
+under_way = UnderWay()
 
 
 class GathersContent(SMTP):  # type: ignore[misc]
+    _held = 0
+
     async def smtp_DATA(self, arg: str) -> None:
         """RFC 5321 4.1.1.4; what the library does, in its order."""
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
@@ -21,7 +34,10 @@ class GathersContent(SMTP):  # type: ignore[misc]
             await self.push("501 Syntax: DATA")
         else:
             await self.push("354 End data with <CR><LF>.<CR><LF>")
-            await self._answer_for(*await self._gathered())
+            try:
+                await self._answer_for(*await self._gathered())
+            finally:
+                self._hold(0)
 
     async def _answer_for(self, content: bytes, trouble: str) -> None:
         self.envelope.content = self.envelope.original_content = content
@@ -40,12 +56,19 @@ class GathersContent(SMTP):  # type: ignore[misc]
                 trouble = trouble or TOO_LARGE
             elif not is_whole:
                 trouble = trouble or LINE_TOO_LONG
+            elif size > SMALL and under_way.octets - self._held > AT_ONCE:
+                trouble = trouble or TOO_MANY
             if trouble:
                 content = BytesIO()
             else:
                 content.write(line.removeprefix(b"."))
+            self._hold(0 if trouble else size)
             is_new = is_whole
         return content.getvalue(), trouble
+
+    def _hold(self, octets: int) -> None:
+        under_way.octets += octets - self._held
+        self._held = octets
 
     async def _next_line(self) -> bytes:
         """With its end; or a part without one, of a line beyond all measure."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from forum import bounces
 from forum.db import is_away
 from forum.errors import FilesAway
 from forum.members import Recipient
@@ -55,10 +54,8 @@ class Outgoing:
             results[envelope.key] = answer
 
         sending = asyncio.create_task(self._postman.deliver(envelopes, note))
-        await self._record_all(owed, results, sending)
+        await self._record_all(owed, results, sending, refused, len(envelopes))
         self._journal.forget()
-        if refused:
-            await asyncio.to_thread(self._note_refusals, refused, len(envelopes))
         if self._is_stopping:
             await asyncio.to_thread(give_back, self._world, self._claim)
         return len(owed)
@@ -77,16 +74,26 @@ class Outgoing:
             give_back(self._world, self._claim)
         self._has_left_over = True
         try:
-            owed = claim(self._world, self._claim, self._watch)
-            envelopes = self._envelopes(owed, results) if owed else []
+            claimed = claim(self._world, self._claim, self._watch)
+            owed, envelopes = self._envelopes(claimed, results) if claimed else ([], [])
+            if beyond := {row.id for row in claimed}.difference(row.id for row in owed):
+                give_back(self._world, self._claim, list(beyond))
         except SQLAlchemyError:
             self._watch.begin_anew()
             raise
         self._has_left_over = False
         return owed, envelopes
 
-    async def _record_all(self, owed: Sequence[Owed], results: dict[int, Answer], sending: asyncio.Task[None]) -> None:
-        """Every second what has been settled, until everything has; meanwhile the rest stays ours."""
+    async def _record_all(
+        self,
+        owed: Sequence[Owed],
+        results: dict[int, Answer],
+        sending: asyncio.Task[None],
+        refused: Mapping[int, str],
+        of: int,
+    ) -> None:
+        """Every second what has been settled, until everything has; meanwhile the rest stays ours. With the last of it what
+        was refused is counted: only all together it tells whether it is about the addresses or about us."""
         rows = {row.id: row for row in owed}
         while rows:
             await asyncio.wait([sending], timeout=FLUSH_S)
@@ -99,11 +106,11 @@ class Outgoing:
                 else:
                     results |= {key: Answer("deferred", "not sent") for key in unsent}
             settled = {key: results[key] for key in list(results)}
+            done = [(rows[key], settled[key]) for key in settled]
+            still = [key for key in rows if key not in settled]
+            counted = [] if still else sorted(refused.items())  # in one order, whoever else counts meanwhile
             try:
-                still = [key for key in rows if key not in settled]
-                await asyncio.to_thread(
-                    record, self._world, self._claim, [(rows[k], settled[k]) for k in settled], still
-                )
+                await asyncio.to_thread(record, self._world, self._claim, done, still, counted, of)
             except SQLAlchemyError:
                 log.exception("the database is away; what was sent is kept in mind")
                 self._watch.begin_anew()
@@ -112,22 +119,22 @@ class Outgoing:
             for key in settled:
                 del rows[key], results[key]
 
-    def _note_refusals(self, refused: Mapping[int, str], of: int) -> None:
-        with self._world.database.transaction() as db:
-            bounces.note_refusals(db, list(refused.items()), of, self._world.clock(), self._world.tokens)
-
-    def _envelopes(self, owed: Sequence[Owed], results: dict[int, Answer]) -> list[Envelope]:
+    def _envelopes(self, claimed: Sequence[Owed], results: dict[int, Answer]) -> tuple[list[Owed], list[Envelope]]:
+        """What fits into memory together, at least one; and the rows that are done with it."""
+        owed, envelopes = list[Owed](), list[Envelope]()
         with self._world.database.reading() as db:
             variants = Variants(self._world, self._writer, db)
-            envelopes = []
-            for row in owed:
+            for row in claimed:
+                if row.to and not variants.have_room(row.post_id, row.to.language):
+                    continue
+                owed.append(row)
                 if row.to is None:
                     results[row.id] = Answer("refused", "no address of this member gets mail")
                 elif row.is_poison:
                     results[row.id] = Answer("deferred", UNWRITTEN)
                 elif (envelope := self._envelope(variants, row, row.to, results)) is not None:
                     envelopes.append(envelope)
-        return envelopes
+        return owed, envelopes
 
     def _envelope(self, variants: Variants, row: Owed, to: Recipient, results: dict[int, Answer]) -> Envelope | None:
         """A mail that cannot be written is put off and logged; it must not keep the others waiting."""

@@ -40,6 +40,8 @@ class Connection:
         await self._ehlo(hello, lmtp)
         if not secure and "STARTTLS" in self._extensions:
             await self._command("STARTTLS", "2")
+            if await self._has_said_more():
+                raise Broken("something was said before the encryption, as if in it")
             await self._writer.start_tls(
                 _opportunistic() if not user else ssl.create_default_context(), server_hostname=host
             )
@@ -211,6 +213,14 @@ class Connection:
                 if line[3:4] != "-":
                     return "\n".join(kept)
         raise Broken("an answer without an end")
+
+    async def _has_said_more(self) -> bool:
+        """Whoever sits in between would have it taken for an answer of the encrypted connection (CVE-2011-0411, at our end)."""
+        try:
+            async with asyncio.timeout(0):
+                return bool(await self._reader.read(1))
+        except TimeoutError:
+            return False
 
     async def _line(self) -> str:
         try:

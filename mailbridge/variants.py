@@ -10,6 +10,8 @@ from mailbridge.digests import Digest, Item
 from mailbridge.thread_index import thread_index
 from mailbridge.write import Enclosure, PostMail, Rendered, Writer
 
+MOST = 30_000_000  # octets of bodies and files that are held at once
+
 
 class Variants:
     """Each post once for each language, kept while a batch is written."""
@@ -20,13 +22,18 @@ class Variants:
         self._rendered: dict[tuple[int, str], Rendered] = {}
         self._networks: dict[int, int] = {}
         self._items: dict[tuple[int, int], Item] = {}
+        self._held = 0  # octets
+
+    def have_room(self, post_id: int | None, language: str) -> bool:
+        """Whether another mail may be written: one that takes no room beside those that are here, or any while there is some."""
+        return self._held < MOST or (post_id, language) in self._rendered
 
     def of_post(self, post_id: int, to: Recipient) -> tuple[Rendered, list[bytes]]:
         """The variant this reader gets, and the headers that are only theirs."""
         mail = self._mails.get(post_id) or self._load(post_id)
         key = (post_id, to.language)
         if key not in self._rendered:
-            self._rendered[key] = self._writer.post(mail, to.language)
+            self._rendered[key] = self._hold(self._writer.post(mail, to.language))
         unsubscribe = self._world.tokens.make("unsubscribe", self._networks[post_id], to.member_id or 0)
         return self._rendered[key], self._writer.personal(to, mail.slug, mail.post_id, unsubscribe)
 
@@ -37,7 +44,11 @@ class Variants:
             rendered = self._writer.digest(self._digest(notice, to), to, message_id, notice.owed_at)
         else:
             rendered = self._writer.notice(notice.kind, notice.facts, to, message_id, notice.owed_at)
-        return rendered, self._writer.to(to)
+        return self._hold(rendered), self._writer.to(to)
+
+    def _hold(self, rendered: Rendered) -> Rendered:
+        self._held += len(rendered.body)
+        return rendered
 
     def _digest(self, notice: Notice, to: Recipient) -> Digest:
         """Its posts as they are worded now; each is loaded and cut once, whoever else gets it in theirs."""
@@ -80,6 +91,7 @@ class Variants:
             self._enclosures(post_id),
         )
         self._mails[post_id], self._networks[post_id] = mail, row.network_id
+        self._held += sum(len(each.data) for each in mail.enclosures if each.data)
         return mail
 
     def _enclosures(self, post_id: int) -> list[Enclosure]:

@@ -85,6 +85,17 @@ def test_people_who_write_at_their_own_pace_are_no_machines_nor_is_one_who_write
     assert ping_pong(world, clock, first, writers[:people], seconds, 20) == 20
 
 
+def test_nobody_is_kept_out_by_who_writes_a_great_deal(
+    world: World, clock: Clock, first: Post, writers: Sequence[Member]
+) -> None:
+    anna, ville = writers[:2]
+    assert ping_pong(world, clock, first, [anna], 2, QUICK) == QUICK
+    assert refused(world, first, ville, "Mitä täällä tapahtuu?") is None
+    clock.move(seconds=2)
+    assert ping_pong(world, clock, first, [anna], 2, QUICK - 1) == QUICK - 1
+    assert refused(world, first, ville, "Voisitko lopettaa?") is None
+
+
 def test_what_a_server_held_back_comes_all_at_once(
     world: World, clock: Clock, network: Network, first: Post, writers: Sequence[Member]
 ) -> None:
@@ -115,7 +126,7 @@ def test_its_member_is_told_once_and_nothing_is_lost(
     [notice] = owed_notices(world, "refused")
     assert (
         notice.facts["sentence"]
-        == "Olet kirjoittanut tänään keskusteluun ”Hiljainen tieto” monta kertaa saman viestin."
+        == "Olet tänään kirjoittanut keskusteluun ”Hiljainen tieto” saman viestin monta kertaa."
     )
     assert rows(world, "SELECT count(*) FROM mails") == [(ALIKE + 2,)]
 

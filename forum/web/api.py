@@ -119,7 +119,10 @@ CALLS = [
         "/posts/{post:id}/deliveries/members",
         ledger.show_members,
         "What became of it for each of them: for contact persons and coordinators.",
-        query=(("state", f"One of {', '.join(dict.fromkeys(STATE_OF.values()))}."), ("after", "`next` of the page before.")),
+        query=(
+            ("state", f"One of {', '.join(dict.fromkeys(STATE_OF.values()))}."),
+            ("after", "`next` of the page before."),
+        ),
     ),
     Call("show", "/openapi.json", show_openapi, "This description."),
 ]

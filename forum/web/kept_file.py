@@ -16,6 +16,8 @@ from forum.tables import Attachment
 
 PIECE = 1_000_000  # a slow reader holds this much memory, and no connection to where the bytes are
 _READING = CapacityLimiter(4)  # threads of their own: a service that answers slowly keeps no page waiting
+_letters = dict[str, str]()  # by digest: looked for once, or each small part of a large text would cost all of it
+MOST_LETTERS = 1000
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
@@ -71,13 +73,20 @@ class KeptFile(Response):
         """Text says in which letters it is written; what is not UTF-8 is nearly always Windows' own."""
         if not self._media_type.startswith("text/"):
             return self._media_type
+        if self._digest not in _letters:
+            if len(_letters) >= MOST_LETTERS:
+                _letters.clear()
+            _letters[self._digest] = await self._found_letters()
+        return f"{self._media_type}; charset={_letters[self._digest]}"
+
+    async def _found_letters(self) -> str:
         decoder = getincrementaldecoder("utf-8")()
         try:
             for at in range(0, self._size, PIECE):
                 decoder.decode(await self._piece(at, self._size), final=at + PIECE >= self._size)
         except UnicodeDecodeError:
-            return f"{self._media_type}; charset=windows-1252"
-        return f"{self._media_type}; charset=utf-8"
+            return "windows-1252"
+        return "utf-8"
 
 
 def _part(asked: str, size: int) -> tuple[int, int] | None:

@@ -1,6 +1,7 @@
 """`make bench`: how fast and how small, beside what was aimed at. Machines are noisy: run it again, compare CPU before seconds.
 
-`python -m tests.bench mails` measures one alone; BENCH_MAILS is how many mails that one reads.
+`python -m tests.bench mails` measures one alone; BENCH_MAILS is how many mails that one reads, BENCH_POSTS how many posts
+`growth` puts in.
 """
 
 import asyncio
@@ -18,7 +19,6 @@ from statistics import median
 
 import httpx
 import psycopg
-from starlette.types import Message
 
 from forum import members, memberships, networks, posts
 from forum.commands.migrate import bring_up_to_date
@@ -27,15 +27,17 @@ from forum.tables import Member, Network, Post
 from forum.web.app import create_app
 from forum.web.fragments import Fragments
 from forum.world import World, open_world
+from tests.bench.asking import requested
+from tests.bench.growth import measure_crowd, measure_growth
+from tests.bench.measuring import POSTGRES, scratch_postgresql
 from tests.bench.reading import ordinary_s, read_all
 from tests.ports import free_port
 
-POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 MAILS = int(os.environ.get("BENCH_MAILS", "1000000"))
 
 
 def main(names: list[str]) -> None:
-    measures = (start_and_memory, accept_on_sqlite, accept_on_postgresql, copies_out, thread_page, mails)
+    measures = (start_and_memory, accept_on_sqlite, accept_on_postgresql, copies_out, thread_page, growth, crowd, mails)
     if unknown := set(names) - {measure.__name__ for measure in measures}:
         sys.exit(
             f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(m.__name__ for m in measures)}"
@@ -67,12 +69,8 @@ def accept_on_sqlite(folder: Path) -> None:
 
 def accept_on_postgresql(folder: Path) -> None:
     try:
-        with psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3) as server:
-            server.execute("DROP DATABASE IF EXISTS parvi_bench WITH (FORCE)")
-            server.execute("CREATE DATABASE parvi_bench")
-            url = f"{POSTGRES.rpartition('/')[0]}/parvi_bench"
+        with scratch_postgresql("parvi_bench") as url:
             _accept("PostgreSQL", Settings(data=folder, database_url=url), "-")
-            server.execute("DROP DATABASE parvi_bench WITH (FORCE)")
     except psycopg.OperationalError:
         print(f"no PostgreSQL at {POSTGRES}: not measured")
 
@@ -123,6 +121,15 @@ def thread_page(folder: Path) -> None:
     say("the same for its first reader, nothing kept ready", f"{1000 * median(cold):.1f} ms", "-")
 
 
+def growth(_: Path) -> None:
+    """The same with more and more behind it."""
+    measure_growth()
+
+
+def crowd(_: Path) -> None:
+    measure_crowd()
+
+
 def mails(_: Path) -> None:
     """Generated ones, half of them damaged. The last of all, since it fails when one of them is not read as it should be."""
     each_s, size = ordinary_s()
@@ -154,33 +161,6 @@ def cpu_for_one(app: Callable[..., object], page: str, times: int = 100) -> floa
 async def many(app: Callable[..., object], path: str, times: int) -> None:
     for _ in range(times):
         await requested(app, path)
-
-
-async def requested(app: Callable[..., object], path: str) -> int:
-    """The bytes of a page, asked for without any client in between."""
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "http_version": "1.1",
-        "headers": [(b"host", b"localhost:8000")],
-        "client": ("127.0.0.1", 1),
-        "server": ("localhost", 8000),
-        "scheme": "http",
-    }
-    got = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        got.append(message)
-
-    await app(scope, receive, send)  # type: ignore[misc]
-    assert got[0]["status"] == 200, got
-    return sum(len(message.get("body", b"")) for message in got)
 
 
 @contextmanager

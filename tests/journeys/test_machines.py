@@ -158,7 +158,7 @@ def test_a_page_at_one_hears_of_a_mail_that_came_by_the_other(machines: Machines
     anna = machines.other.signed_in("anna@example.org")
     path = posted(anna, "Luettavana")
     thread = path.rpartition("/")[2].partition("-")[0]
-    with anna.stream("GET", f"/n/viestijat/{thread}/news") as stream:
+    with anna.stream("GET", f"/n/viestijat/{thread}/news", timeout=30) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()
         assert next(lines).startswith("retry:")

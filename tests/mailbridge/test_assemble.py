@@ -42,6 +42,12 @@ def test_any_text_comes_back(text: str) -> None:
     assert "".join(plain(parsed(f"{text}\n")).split()) == "".join(text.split())
 
 
+def test_no_line_ends_by_half() -> None:
+    """Some servers would take a dot between two of them for the end of the mail."""
+    _, body = bodies("Hei\r.\rMAIL FROM:<x>", "<p>Hei\r.\r\nMAIL FROM:<x></p>")
+    assert not {b"\r", b"\n"} & {bytes([octet]) for octet in body.replace(b"\r\n", b"")}
+
+
 def test_the_same_mail_is_written_the_same_again() -> None:
     assert bodies("Hei\n", "<p>Hei</p>") == bodies("Hei\n", "<p>Hei</p>")
     assert bodies("Hei\n", "<p>Hei</p>") != bodies("Moi\n", "<p>Moi</p>")

@@ -141,7 +141,7 @@ def test_after_an_absence_it_says_so(world: World, clock: Clock, language: str, 
     [
         (
             "fi",
-            "Sinulle tuli vuorokauden aikana enemmän kuin 2 viestiä, joten loput ovat tässä. "
+            "Sinulle tuli vuorokauden aikana yli 2 viestiä, joten loput ovat tässä. "
             "Sinun ei tarvitse tehdä mitään: kun tahti rauhoittuu, viestit tulevat taas niin kuin ennen.",
             "Saat tämän viestin, koska viestejä tuli enemmän kuin niitä lähetetään vuorokaudessa yksitellen.",
         ),
@@ -149,7 +149,7 @@ def test_after_an_absence_it_says_so(world: World, clock: Clock, language: str, 
             "sv",
             "Det kom fler än 2 inlägg till dig på ett dygn, så resten finns här. "
             "Du behöver inte göra något: när det lugnar ner sig kommer inläggen som förut.",
-            "Du får det här meddelandet eftersom det kom fler inlägg än vad som skickas ett och ett på ett dygn.",
+            "Du får det här meddelandet eftersom det kom fler inlägg än vi skickar ett och ett under ett dygn.",
         ),
         (
             "en",

@@ -12,10 +12,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from forum.world import World
+from mailbridge import content
 from mailbridge.door import LINE_LIMIT, MAX_RECIPIENTS, Door, lmtp_server, smtp_server
 from mailbridge.incoming import Arrival, Bridge
 from tests import make
 from tests.conftest import rows
+from tests.journeys.town import until
 from tests.mailbridge.mails import ADDRESS, mail
 
 LIMIT = 3_000_000
@@ -220,6 +222,25 @@ def test_a_mail_that_is_too_large_is_refused(doors: Doors, client: smtplib.SMTP)
         client.sendmail("a@b.org", [ADDRESS], b"x: y\r\n\r\n" + b"0123456789abcde\r\n" * (LIMIT // 15))
     assert refused.value.smtp_code == 552
     assert doors.stored() == []
+
+
+def test_large_mails_wait_for_each_other_and_small_ones_go_on(
+    wire: Callable[[int], Wire], doors: Doors, client: smtplib.SMTP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is one for all: whoever opens many connections would else take all of it."""
+    monkeypatch.setattr(content, "AT_ONCE", 1_000_000)
+    slow, large = wire(doors.smtp), mail(text=("x" * 900 + "\n") * 1200)
+    slow.say(f"EHLO x\r\nMAIL FROM:<a@b.org>\r\nRCPT TO:<{ADDRESS}>\r\nDATA\r\n", 4)
+    slow.socket.sendall(large)
+    until(lambda: content.under_way.octets > 1_000_000 or None)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail("anna@example.org", [ADDRESS], large)
+    assert refused.value.smtp_code == 452
+    client.sendmail("anna@example.org", [ADDRESS], mail())
+    assert slow.say(b"\r\n.\r\n") == ["250 2.0.0 Kept"]
+    client.sendmail("anna@example.org", [ADDRESS], large)
+    assert len(doors.stored()) == 3
+    until(lambda: content.under_way.octets == 0 or None)
 
 
 def test_a_long_line_is_somebodys_answer(doors: Doors, client: smtplib.SMTP) -> None:

@@ -62,6 +62,12 @@ DIALOGUE = GREETING + ONE + TAKEN + ONE + TAKEN
 FIRST_TAKEN, SECOND_UNDER_WAY = len(GREETING + ONE + TAKEN), len(GREETING + ONE + TAKEN + ONE)
 
 
+def test_what_is_said_before_the_encryption_is_not_taken_for_what_is_said_in_it() -> None:
+    parrot = Parrot(b"220 hello\r\n250-hello\r\n250 STARTTLS\r\n220 go on\r\n" + GREETING[11:] + ONE + TAKEN)
+    [answer] = parrot.told(envelopes(1)).values()
+    assert (answer.outcome, "something was said before the encryption" in answer.said) == ("deferred", True)
+
+
 @pytest.mark.parametrize("upto", range(len(DIALOGUE) + 1))
 def test_cut_at_every_byte(upto: int) -> None:
     """A copy is sent when all of its 250 was heard, line end and all; what was not yet given away goes over the next

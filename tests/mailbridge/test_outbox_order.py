@@ -12,7 +12,7 @@ from forum.queues import UNWRITTEN
 from forum.tables import Network, Outbox, Post
 from forum.world import World
 from mailbridge import claims
-from mailbridge.claims import claim, recover
+from mailbridge.claims import claim, give_back, recover
 from mailbridge.variants import Variants
 from mailbridge.watch import Watch
 from tests import make
@@ -45,7 +45,7 @@ def test_who_waits_for_a_code_waits_for_no_fan_out(world: World, clock: Clock, p
     clock.move(seconds=1)
     owe_code(world)
     first = claim(world, "us", Watch(), limit=2)
-    assert sum(row.notice_id is not None for row in first) == 1
+    assert [row.notice_id is not None for row in first] == [True, False]
     assert len(claim(world, "us", Watch())) == 4
 
 
@@ -96,6 +96,18 @@ def test_the_relays_pace_is_kept_by_all_workers_together(world: World, clock: Cl
     assert claim(slow, "one", Watch()) == []
     clock.move(minutes=61)
     assert len(claim(slow, "two", Watch())) == 2
+
+
+def test_what_was_not_sent_after_all_uses_up_no_pace(world: World, clock: Clock, post: Post) -> None:
+    world = limited(world, "3/1h")
+    owed = claim(world, "us", Watch())
+    give_back(world, "us", [owed[0].id])
+    assert len(claim(world, "other", Watch())) == 1
+    clock.move(hours=1)
+    assert len(claim(world, "next", Watch())) == 2
+    give_back(world, "us")
+    give_back(world, "other")
+    assert rows(world, "SELECT used FROM pace") == [(0,)], "what a window before had used is nothing in this one"
 
 
 def test_a_code_waits_for_no_pace_but_counts(world: World, clock: Clock, post: Post) -> None:

@@ -12,14 +12,15 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from forum import attachments, members, memberships
+from forum import attachments, bounces, members, memberships
 from forum.errors import FilesAway
 from forum.files import Folder
 from forum.members import Recipient
 from forum.notices import owe_notice
-from forum.tables import Address, Attachment, Member, Network, Notice, Post
+from forum.queues import UNWRITTEN
+from forum.tables import Address, Attachment, Member, Network, Notice, Outbox, Post
 from forum.world import World
-from mailbridge import claims, outgoing
+from mailbridge import claims, outgoing, variants
 from mailbridge.claims import claim, record, recover
 from mailbridge.envelope import Answer, Envelope, Note
 from mailbridge.incoming import Arrival, Bridge
@@ -348,6 +349,26 @@ def test_a_database_that_goes_away_for_a_moment_forgets_nothing(
     assert outbox(world) == [("sent", SENT.said, 1)] * 3
 
 
+def test_what_was_refused_is_counted_though_the_database_goes_away_right_then(
+    world: World, post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, away = bounces.note_refusals, iter([True])
+
+    def note_later(*arguments: object) -> None:
+        if next(away, False):
+            raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bounces, "note_refusals", note_later)
+    monkeypatch.setattr(outgoing, "FLUSH_S", 0.01)
+    with caplog.at_level(logging.CRITICAL):
+        send_all(world, Pigeon(lambda each: Answer("refused", "550 5.1.1 unknown") if each.key == 2 else SENT))
+    assert [row[0] for row in outbox(world)] == ["sent", "refused", "sent"]
+    assert rows(world, "SELECT folded, bounce_points FROM addresses WHERE bounce_points > 0") == [
+        ("m2@example.net", bounces.HARD)
+    ]
+
+
 def test_what_was_claimed_when_the_database_went_away_goes_out_when_it_is_back(
     world: World, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +419,70 @@ def test_a_post_whose_files_are_away_waits_and_others_do_not(
     assert [row[0] for row in outbox(world)] == [None] * 3 + ["sent"] * 3
     assert outbox(world)[0][1] == FilesAway.sentence
     assert len(pigeon.carried) == 3
+
+
+def test_no_more_is_written_than_is_held_at_once(
+    world: World, network: Network, anna: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All copies of one variant go together; the others are as if they had not been claimed."""
+    monkeypatch.setattr(variants, "MOST", 1)
+    make.member(world, "asa@example.org", "Åsa", network=network, language="sv")
+    for number in range(2):
+        make.post(world, network, anna, text=f"Viesti {number}")
+
+    async def go() -> None:
+        out = worker(world, pigeon := Pigeon())
+        assert await out.send_some() == 3
+        assert len({envelope.body for envelope in pigeon.carried}) == 1
+        waiting = rows(world, "SELECT tries, claim FROM outbox WHERE done_at IS NULL")
+        assert waiting == [(0, None)] * 5
+        assert [await out.send_some() for _ in range(4)] == [1, 3, 1, 0]
+        out.close()
+
+    asyncio.run(go())
+    assert outbox(world) == [("sent", SENT.said, 1)] * 8
+
+
+def test_files_that_go_along_take_room(
+    world: World, network: Network, anna: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variants, "MOST", 100_000)
+    digest = world.files.keep(bytes(100_000))
+    for number in range(2):
+        post = make.post(world, network, anna, text=f"Viesti {number}")
+        with world.database.transaction() as db:
+            db.add(Attachment(post_id=post.id, name="x", media_type="text/plain", size=100_000, digest=digest))
+
+    async def go() -> None:
+        out = worker(world, Pigeon())
+        assert [await out.send_some() for _ in range(3)] == [3, 3, 0]
+        out.close()
+
+    asyncio.run(go())
+
+
+def test_no_mail_is_given_up_while_its_files_are_away(world: World, clock: Clock, post: Post, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    digest = world.files.keep(b"data")
+    with world.database.transaction() as db:
+        db.add(Attachment(post_id=post.id, name="x", media_type="text/plain", size=4, digest=digest))
+        db.execute(update(Outbox).values(tries=5000, answer=FilesAway.sentence))
+    send_all(replace(world, files=Folder(tmp_path / "taken")), Pigeon())
+    assert [row[0] for row in outbox(world)] == [None] * 3
+    clock.move(hours=5)
+    send_all(world, pigeon := Pigeon())
+    assert len(pigeon.carried) == 3
+
+
+def test_what_is_tried_again_is_not_taken_from_who_sends_it(world: World, clock: Clock, post: Post) -> None:
+    """A worker of the mended program may have it in hand when the operator says so."""
+    record(world, "old", [(row, Answer("deferred", UNWRITTEN)) for row in claim(world, "old", Watch())], [])
+    clock.move(hours=1)
+    [first, *_] = owed = claim(world, "new", Watch())
+    assert claims.retry(world) == 0
+    record(world, "new", [(row, SENT if row is first else Answer("deferred", UNWRITTEN)) for row in owed], [])
+    assert claims.retry(world) == 2
+    assert [row[0] for row in outbox(world)].count("sent") == 1
 
 
 # Notices

@@ -143,6 +143,19 @@ def test_a_forged_mail_is_held_whatever_it_says_in_the_front_servers_name(town: 
     assert not town.posts(network)
 
 
+@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n"])
+def test_no_other_mail_is_brought_in_within_one(town: Town, end: bytes) -> None:
+    """Some large servers hand on what stands in their members' mails between such ends, and it has their proof."""
+    inner = f"MAIL FROM:<boss@{town.people}>\r\nRCPT TO:<{town.door('viestijat')}>\r\nDATA\r\n".encode()
+    with town.front_server() as server:
+        server.mail(town.address("anna"))
+        server.rcpt(f"postmaster@{town.world.settings.mail_domain}")
+        server.docmd("DATA")
+        server.send(b"Subject: outer\r\n\r\nHei" + end + inner + b"Subject: inner\r\n\r\nHei\r\n.\r\n")
+        assert server.getreply()[0] == 250
+        assert server.noop() == (250, b"2.0.0 Ok"), "not the answer to another MAIL"
+
+
 def test_who_proves_nothing_is_asked_and_answers(town: Town) -> None:
     """A domain without keys and policy."""
     town.network("unsigned")

@@ -95,19 +95,19 @@ class Town:
         raw = message.as_bytes()
         if signed:
             raw = signing.signed(raw, self.people, headers=[name for name in SIGNED if name.decode() in message])
-        with self._front_server() as server:
+        with self.front_server() as server:
             server.sendmail(on_the_wire(sender), [to], raw, mail_options=[] if sender.isascii() else ["SMTPUTF8"])
         return str(message["Message-ID"])
 
     def refusal(self, sender: str, to: str) -> str:
         """What the mail server in front says to this recipient; "" when it takes them."""
-        with self._front_server() as server:
+        with self.front_server() as server:
             server.mail(sender)
             code, said = server.rcpt(to)
         return "" if code == 250 else f"{code} {said.decode()}"
 
     @contextmanager
-    def _front_server(self) -> Iterator[smtplib.SMTP]:
+    def front_server(self) -> Iterator[smtplib.SMTP]:
         with smtplib.SMTP("localhost", self.here.port("front"), timeout=PATIENCE_S, source_address=STRANGER) as server:
             server.starttls(context=ssl.create_default_context(cafile=str(self.here.authority)))
             server.ehlo()

@@ -176,6 +176,24 @@ def test_letters_are_told_by_the_whole_text(browser: Browser, anna: Member, monk
     ]
 
 
+def test_a_part_of_a_text_costs_no_more_than_that_part(
+    world: World, browser: Browser, anna: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_home = browser.as_member(anna)
+    write(at_home, "a.txt", "text/plain", b"a part of a text" * 100)
+    at_home.look("/a/1")
+    read, asked = world.files.read, list[tuple[int, int | None]]()
+
+    def reading(digest: str, start: int = 0, end: int | None = None) -> bytes:
+        asked.append((start, end))
+        return read(digest, start, end)
+
+    monkeypatch.setattr(world.files, "read", reading)
+    answer = at_home.look("/a/1", range="bytes=2-5")
+    assert (answer.content, answer.headers["content-type"]) == (b"part", "text/plain; charset=utf-8")
+    assert asked == [(2, 6)]
+
+
 def test_while_files_are_away(world: World, browser: Browser, anna: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence and what was typed, and nothing half done; pages without files go on."""
     at_home = browser.as_member(anna)
