@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check
-JOBS ?= 2
+JOBS ?= 4
 
 # What a test starts, starts faster when it has been compiled once.
 unexport PYTHONDONTWRITEBYTECODE

@@ -161,7 +161,7 @@ def test_listening_leaves_nothing_open(world: World) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         hearing(world, body)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # what another test left may be closed meanwhile
 
 
 def test_who_waits_costs_nothing(world: World) -> None:

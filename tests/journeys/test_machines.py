@@ -25,7 +25,8 @@ from tests.journeys.town import Mailboxes, Town, until
 from tests.ports import free_port
 
 MEMBERS = 60
-KEY = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {CLOCK}"
+HERE = "SELECT oid FROM pg_database WHERE datname = current_database()"
+KEY = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {CLOCK} AND database = ({HERE})"
 
 
 class SlowMailboxes(Mailboxes):
@@ -162,7 +163,8 @@ def test_a_page_at_one_hears_of_a_mail_that_came_by_the_other(machines: Machines
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()
         assert next(lines).startswith("retry:")
-        mail = machines.mailboxes.newest("m1@example.net", got(machines, "")["m1@example.net"] or 1)
+        until(lambda: got(machines, "Luettavana")["m1@example.net"] or None)
+        mail = machines.mailboxes.newest("m1@example.net", got(machines, "")["m1@example.net"])
         machines.town.answer("m1@example.net", mail, "Näin.")
         assert next(line for line in lines if line.startswith("data:")) == f"data: {thread}"
         began = time.monotonic()
