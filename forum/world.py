@@ -32,7 +32,7 @@ class World:
 
 
 def open_world(settings: Settings) -> World:
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(0o700, parents=True, exist_ok=True)  # mails, files, the secret: nobody else's business
     return World(
         settings,
         Database(settings.sqlalchemy_url),
