@@ -35,7 +35,7 @@ __all__ = ["Arrival", "Bridge", "Forecast"]
 log = logging.getLogger("parvi.incoming")
 
 BATCH, BATCH_BYTES = 10, 1_000_000  # of mails that are worked through together
-HOLD_S = 0.01  # how long one transaction takes on more of them: on SQLite all others wait meanwhile
+HOLD_S = 0.003  # how long one transaction takes on more of them: on SQLite all others wait meanwhile
 MET_S, MOST_MET = 10.0, 1000
 LEASE = timedelta(seconds=30)
 MAX_TRIES = 5
